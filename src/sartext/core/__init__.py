@@ -1,0 +1,1 @@
+"""What every room shares: records, tables, configuration, files, errors, seeds and provenance."""

@@ -1,0 +1,397 @@
+"""A profile: one complete YAML file, checked key by key.
+
+Two kinds of reference are resolved when a profile is read: ``use: NAME`` of a source is the file
+``config/sources/NAME.yaml``, and ``architecture: NAME`` of a model is ``config/models/NAME.yaml``. What a run
+writes beside its results is the resolved profile, which needs no other file.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sartext.core.errors import UserError
+from sartext.core.files import digest_json, write_text
+from sartext.core.records import Branch, Modality
+
+ModelName = Literal["clip", "coca", "gpt"]
+RecipeName = Literal["base", "optical", "sar", "sar-matched", "joint", "two-stage"]
+SourceFormat = Literal["coco", "voc", "mask", "pairs", "karpathy", "dialogues"]
+TaskName = Literal["osdataset_retrieval", "hrsid_retrieval", "captioning", "vqa"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+DEFAULT_SAMPLES = "../shared/samples"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitCounts(_Strict):
+    """Images by split."""
+
+    train: Count = Field(description="training images")
+    val: Count = Field(description="validation images")
+    test: Count = Field(description="test images")
+
+
+class SimulatorConfig(_Strict):
+    """The simulated sources: how many scenes, and how large. Left out where the sources are real."""
+
+    image_size: Positive = Field(description="side of a scene, pixels")
+    sources: dict[str, SplitCounts] = Field(description="images of each source to write, by split")
+
+
+class SourceConfig(_Strict):
+    """One source of images: what its files look like and where they lie."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="short name, used in scene ids and file names"
+    )
+    title: str = Field(description="name as written in tables")
+    root: str = Field(description="folder of the source; ${SARTEXT_SAMPLES} is the folder of real samples")
+    modality: Modality = Field(description="sar (narrated, into SAR-TEXT) or optical (stage 1)")
+    format: SourceFormat = Field(description="which reader")
+    layout: dict[str, str] = Field(
+        description="format's file patterns below root; {split} is a split's name in the source"
+    )
+    splits: dict[str, str] = Field(
+        default={},
+        description="our split name to the source's; empty: no official split, ours is drawn by seed",
+    )
+    classes: dict[str, str | int | list[int]] = Field(
+        default={}, description="boxes: source class to ours; masks: our class to its value or colour"
+    )
+    background: list[int | list[int]] = Field(
+        default=[], description="mask values or colours that are no class"
+    )
+    ignore: list[int | list[int]] = Field(
+        default=[], description="mask values or colours of no data, left out of shares"
+    )
+    branches: list[Branch] = Field(
+        default=[], description="narrator branches that caption it; none for optical"
+    )
+    resolution_m: float | None = Field(default=None, gt=0, description="metres a pixel")
+    polarisation: str | None = Field(default=None, description="such as HH")
+    expected_images: Count | None = Field(
+        default=None, description="images the full source holds; a difference warns"
+    )
+    limit: Positive | None = Field(default=None, description="read at most this many images a split")
+    licence: str = Field(description="licence or terms")
+    citation: str = Field(description="paper or page the source comes from")
+    obtain: str = Field(description="what to download and where to put it, said when the folder is missing")
+
+    @property
+    def folder(self) -> Path:
+        """The source's root with ``${SARTEXT_SAMPLES}`` filled in."""
+        samples = os.environ.get("SARTEXT_SAMPLES", DEFAULT_SAMPLES)
+        return Path(self.root.replace("${SARTEXT_SAMPLES}", samples))
+
+
+class ImagesConfig(_Strict):
+    """How images become model input."""
+
+    size: Positive = Field(description="side of the square the models see, pixels")
+    max_rejected_share: Share = Field(
+        description="more images than this set aside in one source stops the run"
+    )
+    stretch_low: Annotated[float, Field(ge=0, lt=100)] = Field(
+        default=1.0, description="percentile of a raster of more than 8 bits drawn black"
+    )
+    stretch_high: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=99.0, description="percentile of a raster of more than 8 bits drawn white"
+    )
+
+
+class NarratorConfig(_Strict):
+    """SAR-Narrator."""
+
+    dominant_share: Share = Field(
+        default=0.5, description="SA2C: from this share on a class dominates the scene"
+    )
+    large_share: Share = Field(
+        default=0.2, description="SA2C: from this share on a class covers a large part"
+    )
+    minor_share: Share = Field(default=0.02, description="SA2C: below this share a class is not named")
+    pair_beams: Positive = Field(default=4, description="beams of the optical captioner")
+
+
+class DatasetConfig(_Strict):
+    """Building SAR-TEXT."""
+
+    val_share: Share = Field(default=0.1, description="val share of sources without official splits")
+    test_share: Share = Field(default=0.1, description="test share of sources without official splits")
+    phash_distance: Count = Field(
+        default=1, description="perceptual hashes at most this far apart (bits) are duplicates"
+    )
+    questions_per_image: Positive = Field(default=6, description="at most this many questions an image")
+
+
+class TrainingConfig(_Strict):
+    """How one model is trained; the same for all its recipes."""
+
+    seeds: Annotated[list[Count], Field(min_length=1)] = Field(
+        description="one training run each; the first is the captioner's"
+    )
+    stage1_samples: Positive = Field(description="N1: samples seen in stage 1, optical")
+    stage2_samples: Positive = Field(description="N2: samples seen in stage 2, SAR-TEXT")
+    batch_size: Positive = Field(description="samples a step, over all processes")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(description="peak learning rate of AdamW")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        description="AdamW's decay of matrices; gains and biases have none"
+    )
+    warmup_share: Share = Field(
+        description="share of a stage's steps that warms up linearly; the rest is a cosine"
+    )
+    clip_norm: Annotated[float, Field(gt=0)] = Field(description="gradient norm is clipped to this")
+    val_interval: Positive = Field(description="steps between losses on val")
+    checkpoint_interval: Positive = Field(description="steps between checkpoints to resume from")
+    caption_weight: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="CoCa: weight of the caption loss"
+    )
+    contrastive_weight: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="CoCa: weight of the contrastive loss"
+    )
+
+
+class ModelConfig(_Strict):
+    """One of the three models."""
+
+    title: str = Field(description="name as written in tables")
+    architecture: dict[str, Any] = Field(
+        description="open_clip model_cfg, or BLIP-2's configs; or a name in config/models"
+    )
+    context_length: Positive = Field(description="tokens of a text, start and end included")
+    training: TrainingConfig
+    tasks: list[TaskName] = Field(description="benchmark tasks it is evaluated on")
+
+
+class EngineConfig(_Strict):
+    """DeepSpeed and the machine."""
+
+    zero_stage: Literal[0, 1, 2, 3] = Field(description="ZeRO stage")
+    processes: Positive = Field(default=1, description="training processes (one a GPU)")
+    threads: Positive = Field(default=2, description="CPU threads a process")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="gloo on cpu, NCCL on cuda")
+    precision: Literal["float32", "bfloat16"] = Field(default="float32", description="of the trained parts")
+
+
+class EvaluationConfig(_Strict):
+    """The fixed benchmark and its scores."""
+
+    version: str = Field(
+        pattern=r"^(v[0-9]+|draft)$",
+        description=(
+            "frozen benchmark version; draft: made from this run's own test split, "
+            "for sources that may not be committed"
+        ),
+    )
+    bootstrap_samples: Positive = Field(default=1000, description="bootstrap draws of the intervals")
+    beams: Positive = Field(default=6, description="beams of captions on the benchmark")
+    caption_length: Positive = Field(default=40, description="most tokens of a caption")
+    answer_length: Positive = Field(default=10, description="most tokens of an answer")
+    batch_size: Positive = Field(default=32, description="images a prediction batch")
+
+
+class Config(_Strict):
+    """A whole profile."""
+
+    profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="name; results and reports lie under it")
+    data_note: str = Field(description="what the data is, said on every table and page")
+    seed: Count = Field(description="seed of everything random outside training")
+    disk_gb: Annotated[float, Field(gt=0)] = Field(
+        description="free disk a run needs, checked before it starts"
+    )
+    simulator: SimulatorConfig | None = Field(
+        default=None, description="simulated sources; none: the sources are real"
+    )
+    sources: Annotated[list[SourceConfig], Field(min_length=1)] = Field(description="where images come from")
+    images: ImagesConfig
+    narrator: NarratorConfig = NarratorConfig()
+    dataset: DatasetConfig = DatasetConfig()
+    vocabulary: Positive = Field(
+        description="most entries of the byte-pair vocabulary learned from the run's texts"
+    )
+    models: dict[ModelName, ModelConfig] = Field(
+        min_length=1, description="the models to train: clip, coca, gpt"
+    )
+    recipes: Annotated[list[RecipeName], Field(min_length=1)] = Field(
+        description="training recipes to compare"
+    )
+    engine: EngineConfig
+    evaluation: EvaluationConfig
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        names = [source.name for source in self.sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"sources: the name {name!r} is given twice; expected unique names")
+        if len(set(self.recipes)) != len(self.recipes):
+            raise ValueError("recipes: a recipe is given twice; expected each once")
+        if any("pair" in source.branches for source in self.sources) and "coca" not in self.models:
+            raise ValueError(
+                "models: a source uses the pair branch, which needs 'coca' to caption its optical twins"
+            )
+        if "two-stage" in self.recipes and "optical" not in self.recipes:
+            raise ValueError("recipes: 'two-stage' starts from 'optical'; name both")
+        if "optical" not in self.recipes and any("pair" in source.branches for source in self.sources):
+            raise ValueError("recipes: the pair branch captions with CoCa 'optical'; name 'optical'")
+        return self
+
+    def source(self, name: str) -> SourceConfig:
+        """Return the source called `name`, or raise `UserError` with the names there are."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise UserError(
+            f"{self.profile}: no source {name!r}; expected one of {', '.join(s.name for s in self.sources)}"
+        )
+
+    def model(self, name: str) -> ModelConfig:
+        """Return the model called `name`, or raise `UserError` with the names there are."""
+        for key, model in self.models.items():
+            if key == name:
+                return model
+        raise UserError(f"{self.profile}: no model {name!r}; expected one of {', '.join(self.models)}")
+
+    @property
+    def results(self) -> Path:
+        """Where this profile's results go."""
+        return Path("results") / self.profile
+
+    @property
+    def reports(self) -> Path:
+        """Where this profile's reports go."""
+        return Path("reports") / self.profile
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the resolved profile."""
+        return digest_json(self.model_dump(mode="json"))
+
+
+def _load_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a YAML config") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+
+
+def _referenced(folder: Path, name: Any, where: str, kind: str) -> dict[str, Any]:
+    known = sorted(entry.stem for entry in (folder / kind).glob("*.yaml"))
+    if not isinstance(name, str) or name not in known:
+        raise UserError(
+            f"{where}: unknown name {name!r}; expected one of {', '.join(known) or '(none there)'} "
+            f"(files of {folder / kind})"
+        )
+    content = _load_yaml(folder / kind / f"{name}.yaml")
+    if not isinstance(content, dict):
+        raise UserError(f"{folder / kind / name}.yaml: expected a mapping")
+    return content
+
+
+def resolve(raw: Any, folder: Path, origin: str) -> dict[str, Any]:
+    """Put the files that a raw profile refers to in place of their names.
+
+    Args:
+        raw: the parsed YAML.
+        folder: the config folder that holds ``sources/`` and ``models/``.
+        origin: name of the file, for errors.
+    """
+    if not isinstance(raw, dict):
+        raise UserError(f"{origin}: expected a mapping of config keys at the top")
+    resolved = dict(raw)
+    if isinstance(raw.get("sources"), list):
+        sources = []
+        for index, entry in enumerate(raw["sources"]):
+            if isinstance(entry, dict) and "use" in entry:
+                known = _referenced(folder, entry["use"], f"{origin}: sources.{index}.use", "sources")
+                entry = {**known, **{key: value for key, value in entry.items() if key != "use"}}
+            sources.append(entry)
+        resolved["sources"] = sources
+    if isinstance(raw.get("models"), dict):
+        models = {}
+        for name, entry in raw["models"].items():
+            if isinstance(entry, dict) and isinstance(entry.get("architecture"), str):
+                where = f"{origin}: models.{name}.architecture"
+                entry = {**entry, "architecture": _referenced(folder, entry["architecture"], where, "models")}
+            models[name] = entry
+        resolved["models"] = models
+    return resolved
+
+
+def _nearest(key: str, model: type[BaseModel]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(key, model.model_fields, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(model.model_fields)}"
+
+
+def _section(path: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The model class that a location inside a profile belongs to, to suggest a key."""
+    here: Any = Config
+    for step in path:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(str(step))
+            if field is None:
+                return None
+            here = field.annotation
+            candidates = [here, *getattr(here, "__args__", ())]
+            nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+            here = nested[0] if nested else None
+        if here is None:
+            return None
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def parse_config(raw: Any, folder: Path, origin: str) -> Config:
+    """Check a raw profile and return it resolved.
+
+    Raises:
+        UserError: a key is unknown, missing or has a wrong value; the first fault is told with its path.
+    """
+    try:
+        return Config.model_validate(resolve(raw, folder, origin))
+    except ValidationError as error:
+        # a mistyped key is both unknown and missing: name what was typed
+        fault = sorted(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")[0]
+        path = tuple(step for step in fault["loc"] if step != "[key]")
+        where = ".".join(str(step) for step in path) or "(top)"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        if fault["type"] == "extra_forbidden":
+            section = _section(path[:-1])
+            hint = _nearest(str(path[-1]), section) if section else ""
+            raise UserError(f"{origin}: {where}: unknown key{hint}{more}") from None
+        if fault["type"] == "missing":
+            raise UserError(
+                f"{origin}: {where}: missing; see config/README.md for what it means{more}"
+            ) from None
+        message = re.sub(r"^Value error, ", "", fault["msg"])
+        given = "" if fault["type"] == "value_error" else f" (given: {fault.get('input')!r:.80})"
+        raise UserError(f"{origin}: {where}: {message}{given}{more}") from None
+
+
+def load_config(path: Path | str) -> Config:
+    """Read a profile, raw or resolved.
+
+    Raises:
+        UserError: as `parse_config`, or the file is missing or not YAML.
+    """
+    path = Path(path)
+    return parse_config(_load_yaml(path), path.parent, str(path))
+
+
+def save_config(config: Config, path: Path | str) -> None:
+    """Write the resolved profile as YAML, unless the file already says the same."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    path = Path(path)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -1,0 +1,16 @@
+"""Errors that are the user's to mend."""
+
+
+class UserError(Exception):
+    """A mistake in what the user gave us: said in one line on stderr, exit status 2, no traceback.
+
+    The message names the file, the record and the field where there are any, says what was expected, and
+    what to do.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class DatasetNotFoundError(UserError):
+    """A source folder or file that should be there is not; the message says how to obtain it."""

@@ -1,0 +1,191 @@
+"""Atomic writes, digests and manifests. A killed job leaves no half file."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sartext.core.errors import UserError
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` if the block ends without an error.
+
+    The temporary path keeps the suffix, since writers choose their format by it. Parents are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Give an empty temporary folder beside `path`; it takes the place of `path` if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        old = path.with_name(f".{path.name}.old-{os.getpid()}")
+        if path.exists():
+            path.replace(old)
+        temporary.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` as UTF-8 with plain newlines, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys, atomically. NaN is refused: JSON has none."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str, expected: str = "a JSON file") -> Any:
+    """Read a JSON file from outside.
+
+    Args:
+        path: the file.
+        expected: what the file should be, said in the error.
+
+    Raises:
+        UserError: the file is missing, not UTF-8, or not JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected {expected}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder; expected {expected}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; expected {expected}") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}: not valid JSON at line {error.lineno} column {error.colno} ({error.msg}); "
+            f"expected {expected}"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{path}: JSON nested too deeply; expected {expected}") from None
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path | str) -> str:
+    """Return the hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Return the SHA-256 of `value` as canonical JSON."""
+    return sha256_bytes(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def list_files(folder: Path | str) -> list[Path]:
+    """Return every file below `folder`, relative to it, sorted by its POSIX path."""
+    folder = Path(folder)
+    found = [entry.relative_to(folder) for entry in folder.rglob("*") if entry.is_file()]
+    return sorted(found, key=lambda entry: entry.as_posix())
+
+
+def write_manifest(folder: Path | str, manifest: Path | str, files: Iterable[Path] | None = None) -> str:
+    """Write the digests of the files of `folder` as ``{"files": {path: sha256}, "digest": ...}``.
+
+    Args:
+        folder: what is described.
+        manifest: the JSON file to write; itself left out when it lies inside `folder`.
+        files: relative paths; all files of `folder` if not given.
+
+    Returns:
+        The digest over all of them, a name for the folder's content.
+    """
+    folder, manifest = Path(folder), Path(manifest)
+    chosen = list_files(folder) if files is None else sorted(files, key=lambda entry: entry.as_posix())
+    entries = {
+        entry.as_posix(): sha256_file(folder / entry)
+        for entry in chosen
+        if (folder / entry).resolve() != manifest.resolve()
+    }
+    digest = digest_json(entries)
+    write_json(manifest, {"files": entries, "digest": digest})
+    return digest
+
+
+def verify_manifest(folder: Path | str, manifest: Path | str) -> str:
+    """Check the files of `folder` against a manifest and return its digest.
+
+    Raises:
+        UserError: a file is missing, added, or differs; the first one is named.
+    """
+    folder = Path(folder)
+    content = read_json(manifest, "a manifest with 'files' and 'digest'")
+    if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
+        raise UserError(f"{manifest}: expected a manifest with 'files' and 'digest'")
+    entries: dict[str, str] = content["files"]
+    present = {entry.as_posix() for entry in list_files(folder)} - {
+        Path(manifest).resolve().relative_to(folder.resolve()).as_posix()
+        if Path(manifest).resolve().is_relative_to(folder.resolve())
+        else ""
+    }
+    for name in sorted(set(entries) - present):
+        raise UserError(
+            f"{folder / name}: missing, but {manifest} lists it; restore it (dvc checkout, or pull again)"
+        )
+    for name in sorted(present - set(entries)):
+        raise UserError(f"{folder / name}: not listed in {manifest}; remove it, or restore the folder")
+    for name, expected in sorted(entries.items()):
+        if sha256_file(folder / name) != expected:
+            raise UserError(
+                f"{folder / name}: changed since it was frozen (its digest is not the one in {manifest}); "
+                "restore it (dvc checkout, or pull again)"
+            )
+    digest = digest_json(entries)
+    if digest != content.get("digest"):
+        raise UserError(f"{manifest}: its 'digest' is not that of its 'files'; restore it")
+    return digest
+
+
+def inside(folder: Path | str, name: str) -> Path:
+    """Return ``folder / name`` where `name` comes from outside, or refuse a path that leaves the folder.
+
+    Raises:
+        UserError: `name` is absolute, or climbs out of `folder`.
+    """
+    folder = Path(folder)
+    path = folder / name
+    if "\x00" in name or Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{folder}: the file name {name!r} leads outside this folder; expected a path inside it"
+        )
+    return path

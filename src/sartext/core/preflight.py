@@ -1,0 +1,56 @@
+"""What can be known to fail before a run starts."""
+
+import shutil
+from pathlib import Path
+
+from sartext.core.config import Config, SourceConfig
+from sartext.core.errors import DatasetNotFoundError, UserError
+
+_GIB = 1 << 30
+
+
+def require_source(source: SourceConfig) -> Path:
+    """Return the folder of a source.
+
+    Raises:
+        DatasetNotFoundError: it is not there; says where it was looked for and how to obtain it.
+    """
+    if not source.folder.is_dir():
+        raise DatasetNotFoundError(
+            f"source {source.name}: no folder {source.folder}; to get it: {source.obtain}; "
+            "then put it there, or set the source's 'root' in the profile"
+        )
+    return source.folder
+
+
+def check_sources(config: Config) -> None:
+    """Check that the folder of every source that is not simulated is there.
+
+    Raises:
+        DatasetNotFoundError: see `require_source`.
+    """
+    simulated = config.simulator.sources if config.simulator else {}
+    for source in config.sources:
+        if source.name not in simulated:
+            require_source(source)
+
+
+def check_disk(config: Config, folder: Path | str = ".") -> None:
+    """Check that `folder` has the free disk that the profile asks for, less what its results already use.
+
+    Raises:
+        UserError: too little is free.
+    """
+    free = shutil.disk_usage(folder).free / _GIB
+    used = sum(
+        entry.stat().st_size
+        for part in (config.results, config.reports)
+        for entry in part.rglob("*")
+        if entry.is_file()
+    )
+    needed = max(config.disk_gb - used / _GIB, 0)
+    if free < needed:
+        raise UserError(
+            f"profile {config.profile}: needs {needed:.1f} GiB of free disk (disk_gb), {free:.1f} GiB are free at "
+            f"{Path(folder).resolve()}; free some, or run in a checkout on a larger disk"
+        )

@@ -1,0 +1,95 @@
+# Checkpoints to predictions on the fixed benchmark, and predictions to score files.
+
+if FROZEN:
+
+    rule pull_benchmark:
+        input:
+            f"{BENCHMARK}.dvc",
+        output:
+            f"{RESULTS}/benchmark.json",
+        log:
+            f"{RESULTS}/logs/benchmark.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/benchmark.tsv"
+        params:
+            folder=BENCHMARK,
+        shell:
+            "(dvc pull -q {input} && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
+
+else:
+
+    rule draft_benchmark:
+        input:
+            scenes=f"{RESULTS}/sartext/scenes.parquet",
+            captions=f"{RESULTS}/sartext/captions.parquet",
+            questions=f"{RESULTS}/sartext/questions.parquet",
+        output:
+            f"{RESULTS}/benchmark.json",
+        log:
+            f"{RESULTS}/logs/benchmark.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/benchmark.tsv"
+        params:
+            config=CONFIG,
+            folder=BENCHMARK,
+            code=code_digest("sartext.evaluation.benchmark"),
+        shell:
+            "(sartext benchmark draft --config {params.config}"
+            " && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
+
+
+# rules made in a loop, since a model's tasks decide which files its predictions are
+for name, model in CFG.models.items():
+
+    rule:
+        name:
+            f"predict_{name}"
+        input:
+            benchmark=f"{RESULTS}/benchmark.json",
+            checkpoints=expand(
+                f"{RESULTS}/checkpoints/{name}/{{recipe}}/{{seed}}/run.json",
+                recipe=CFG.recipes,
+                allow_missing=True,
+            ),
+        output:
+            [path for task in model.tasks for path in predictions(task, name, "{seed}")],
+        log:
+            f"{RESULTS}/logs/predict/{name}.{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/predict/{name}.{{seed}}.tsv"
+        threads: CFG.engine.threads
+        params:
+            config=CONFIG,
+            model=name,
+            recipes=" ".join(f"--recipe {recipe}" for recipe in CFG.recipes),
+            code=code_digest("sartext.evaluation.predict"),
+            settings=sections("evaluation", "images"),
+        shell:
+            "sartext predict --config {params.config} --model-name {params.model} {params.recipes}"
+            " --seed {wildcards.seed} > {log} 2>&1"
+
+
+rule score:
+    input:
+        benchmark=f"{RESULTS}/benchmark.json",
+        predictions=lambda wildcards: predictions(
+            wildcards.task, wildcards.model, wildcards.seed
+        ),
+    output:
+        expand(
+            f"{RESULTS}/scores/{{task}}/{{model}}/{{recipe}}/{{seed}}/score.json",
+            recipe=CFG.recipes,
+            allow_missing=True,
+        ),
+    log:
+        f"{RESULTS}/logs/score/{{task}}.{{model}}.{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score/{{task}}.{{model}}.{{seed}}.tsv"
+    params:
+        config=CONFIG,
+        recipes=" ".join(f"--recipe {recipe}" for recipe in CFG.recipes),
+        code=code_digest("sartext.evaluation.score"),
+        settings=sections("evaluation", "seed"),
+    shell:
+        "sartext score task --config {params.config} --task {wildcards.task} --model {wildcards.model}"
+        " {params.recipes} --seed {wildcards.seed} > {log} 2>&1"

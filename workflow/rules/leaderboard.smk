@@ -1,0 +1,15 @@
+# Score files to standings.
+
+
+rule standings:
+    input:
+        ALL_SCORES,
+    output:
+        f"{REPORTS}/leaderboard.json",
+    log:
+        f"{RESULTS}/logs/standings.log",
+    params:
+        folder=f"{RESULTS}/scores",
+        code=code_digest("sartext.leaderboard"),
+    shell:
+        "sartext leaderboard render {params.folder} --out {output} > {log} 2>&1"

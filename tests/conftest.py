@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the same examples in every run; a shared machine's pauses are no failure
+settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = Path(os.environ.get("SARTEXT_SAMPLES", ROOT / ".." / "shared" / "samples")).resolve()

@@ -12,7 +12,7 @@ from sartext.core.provenance import code_digest
 shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
 
 try:
-    CFG = parse_config(config, Path("config"), str(workflow.configfiles[-1]))
+    CFG = parse_config(config, str(workflow.configfiles[-1]))
     check_sources(CFG)
     check_disk(CFG)
 except UserError as error:

@@ -12,7 +12,7 @@ if FROZEN:
         benchmark:
             f"{RESULTS}/benchmarks/benchmark.tsv"
         params:
-            folder=BENCHMARK,
+            folder=subpath(output[0], strip_suffix=".json"),
         shell:
             "(dvc pull -q {input} && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
 
@@ -31,7 +31,7 @@ else:
             f"{RESULTS}/benchmarks/benchmark.tsv"
         params:
             config=CONFIG,
-            folder=BENCHMARK,
+            folder=subpath(output[0], strip_suffix=".json"),
             code=code_digest("sartext.evaluation.benchmark"),
         shell:
             "(sartext benchmark draft --config {params.config}"

@@ -9,7 +9,6 @@ rule standings:
     log:
         f"{RESULTS}/logs/standings.log",
     params:
-        folder=f"{RESULTS}/scores",
         code=code_digest("sartext.leaderboard"),
     shell:
-        "sartext leaderboard render {params.folder} --out {output} > {log} 2>&1"
+        "sartext leaderboard render {RESULTS}/scores --out {output} > {log} 2>&1"

@@ -7,12 +7,14 @@ writes beside its results is the resolved profile, which needs no other file.
 
 import os
 import re
+import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+import sartext
 from sartext.core.errors import UserError
 from sartext.core.files import digest_json, write_text
 from sartext.core.records import Branch, Modality
@@ -27,6 +29,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
 DEFAULT_SAMPLES = "../shared/samples"
+CONFIG_FOLDER = Path(sartext.__file__).resolve().parents[2] / "config"
 
 
 class _Strict(BaseModel):
@@ -298,13 +301,13 @@ def _referenced(folder: Path, name: Any, where: str, kind: str) -> dict[str, Any
     return content
 
 
-def resolve(raw: Any, folder: Path, origin: str) -> dict[str, Any]:
+def resolve(raw: Any, origin: str, folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
     """Put the files that a raw profile refers to in place of their names.
 
     Args:
         raw: the parsed YAML.
-        folder: the config folder that holds ``sources/`` and ``models/``.
         origin: name of the file, for errors.
+        folder: the config folder that holds ``sources/`` and ``models/``.
     """
     if not isinstance(raw, dict):
         raise UserError(f"{origin}: expected a mapping of config keys at the top")
@@ -337,29 +340,31 @@ def _nearest(key: str, model: type[BaseModel]) -> str:
 
 def _section(path: tuple[int | str, ...]) -> type[BaseModel] | None:
     """The model class that a location inside a profile belongs to, to suggest a key."""
-    here: Any = Config
+    here: type[BaseModel] | None = Config
+    inside_container = False
     for step in path:
-        if isinstance(here, type) and issubclass(here, BaseModel):
-            field = here.model_fields.get(str(step))
-            if field is None:
-                return None
-            here = field.annotation
-            candidates = [here, *getattr(here, "__args__", ())]
-            nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-            here = nested[0] if nested else None
-        if here is None:
+        if inside_container:
+            # an index of a list or a key of a mapping: the class is already that of the entries
+            inside_container = False
+            continue
+        field = here.model_fields.get(str(step)) if here else None
+        if field is None:
             return None
-    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+        candidates = [field.annotation, *typing.get_args(field.annotation)]
+        candidates += [part for candidate in candidates[1:] for part in typing.get_args(candidate)]
+        inside_container = any(typing.get_origin(candidate) in (list, dict) for candidate in candidates)
+        here = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+    return here
 
 
-def parse_config(raw: Any, folder: Path, origin: str) -> Config:
+def parse_config(raw: Any, origin: str, folder: Path = CONFIG_FOLDER) -> Config:
     """Check a raw profile and return it resolved.
 
     Raises:
         UserError: a key is unknown, missing or has a wrong value; the first fault is told with its path.
     """
     try:
-        return Config.model_validate(resolve(raw, folder, origin))
+        return Config.model_validate(resolve(raw, origin, folder))
     except ValidationError as error:
         # a mistyped key is both unknown and missing: name what was typed
         fault = sorted(error.errors(), key=lambda entry: entry["type"] != "extra_forbidden")[0]
@@ -386,7 +391,7 @@ def load_config(path: Path | str) -> Config:
         UserError: as `parse_config`, or the file is missing or not YAML.
     """
     path = Path(path)
-    return parse_config(_load_yaml(path), path.parent, str(path))
+    return parse_config(_load_yaml(path), str(path))
 
 
 def save_config(config: Config, path: Path | str) -> None:

@@ -51,6 +51,6 @@ def check_disk(config: Config, folder: Path | str = ".") -> None:
     needed = max(config.disk_gb - used / _GIB, 0)
     if free < needed:
         raise UserError(
-            f"profile {config.profile}: needs {needed:.1f} GiB of free disk (disk_gb), {free:.1f} GiB are free at "
-            f"{Path(folder).resolve()}; free some, or run in a checkout on a larger disk"
+            f"profile {config.profile}: needs {needed:.1f} GiB of free disk (disk_gb), {free:.1f} are free "
+            f"at {Path(folder).resolve()}; free some, or run in a checkout on a larger disk"
         )

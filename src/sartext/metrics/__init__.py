@@ -1,0 +1,1 @@
+"""Pure functions from predictions to scores: retrieval, captioning, VQA, and their intervals."""

@@ -1,0 +1,147 @@
+"""The page of a profile, and the index of all profiles."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from sartext.core.config import Config, load_config
+from sartext.core.errors import UserError
+from sartext.core.files import write_text
+from sartext.leaderboard.scores import Score
+from sartext.report.boards import board_table
+from sartext.report.claims import VERDICTS
+from sartext.report.inputs import load_scores, read_optional
+from sartext.report.names import FIGURES, TASKS
+from sartext.report.table import MISSING, html_fragment
+from sartext.report.tables import TABLES
+from sartext.report.tables.claims import judged_claims
+from sartext.report.templates import FOLDER
+
+
+def _render(name: str, **values: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    return environment.get_template(name).render(style=style, **values)
+
+
+def _sources(config: Config) -> list[dict[str, Any]]:
+    """What each source's summary says was read and set aside."""
+    rows = []
+    for source in config.sources:
+        summary = read_optional(config.results / "scenes" / source.name / "summary.json")
+        counts: list[Any] = [MISSING] * 5
+        if isinstance(summary, dict):
+            splits = summary.get("by_split")
+            splits = splits if isinstance(splits, dict) else {}
+            counts = [summary.get("read", MISSING), summary.get("rejected", MISSING)]
+            counts += [splits.get(split, 0) for split in ("train", "val", "test")]
+        rows.append({"title": source.title, "modality": source.modality, "counts": counts})
+    return rows
+
+
+def _rejects(config: Config) -> list[dict[str, Any]]:
+    """What was set aside, counted by source and reason, with the first record of each."""
+    entries = []
+    for source in config.sources:
+        path = config.results / "scenes" / source.name / "rejects.csv"
+        if not path.is_file():
+            continue
+        counts: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        with path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                reason = row.get("reason") or "no reason given"
+                counts[reason] += 1
+                first.setdefault(reason, f"{row.get('file') or ''} {row.get('record') or ''}".strip())
+        entries += [
+            {"title": source.title, "reason": reason, "count": count, "first": first[reason]}
+            for reason, count in counts.most_common()
+        ]
+    return entries
+
+
+def _made(config: Config, scores: list[Score]) -> list[tuple[str, str]]:
+    """How the numbers were made, as the score files say; several values where they differ."""
+
+    def said(values: set[str]) -> str:
+        return ", ".join(sorted(values)) or MISSING
+
+    commits = {
+        score.provenance.git_commit + (" with changes" if score.provenance.git_dirty else "")
+        for score in scores
+    }
+    return [
+        ("Benchmark", said({f"{TASKS.get(s.task, s.task)}: {s.benchmark.version}" for s in scores})),
+        ("Benchmark digest", said({score.benchmark.digest for score in scores})),
+        ("Package version", said({score.provenance.package_version for score in scores})),
+        ("Commit", said(commits)),
+        ("Lock digest", said({score.provenance.lock_sha256 for score in scores})),
+        ("Config digest, scores", said({score.config_digest for score in scores})),
+        ("Config digest, this page", config.digest()),
+        ("Score files", str(len(scores))),
+    ]
+
+
+def page(config: Config) -> str:
+    """Return a profile's page: verdicts, leaderboard, tables, figures, sources, and how it was made.
+
+    It works from a file with no network: the style is inside, figures are beside it.
+
+    Raises:
+        UserError: a file it reads is not what it should be.
+    """
+    scores = load_scores(config)
+    counts = Counter(judged.verdict for judged in judged_claims(config))
+    folder = config.reports / "figures"
+    return _render(
+        "page.html",
+        config=config,
+        verdicts=[(verdict, counts[verdict]) for verdict in VERDICTS],
+        boards=[Markup(html_fragment(board_table(scores)))] if scores else [],
+        tables=[(number, Markup(html_fragment(make(config)))) for number, make in TABLES.items()],
+        figures=[
+            (number, caption, (folder / f"figure_{number:02d}.svg").is_file())
+            for number, caption in FIGURES.items()
+        ],
+        sources=_sources(config),
+        rejects=_rejects(config),
+        made=_made(config, scores),
+        results=config.results.as_posix(),
+    )
+
+
+def write_page(config: Config) -> Path:
+    """Write ``reports/P/index.html`` and return its path; raises as `page` does."""
+    path = config.reports / "index.html"
+    write_text(path, page(config))
+    return path
+
+
+def write_index(reports: Path, results: Path) -> Path:
+    """Write the index of all profiles that have a page, and return its path.
+
+    Args:
+        reports: the folder of reports.
+        results: the folder of results, whose resolved profiles say what their data is.
+    """
+    profiles = []
+    for entry in sorted(reports.glob("*/index.html"), key=lambda path: path.as_posix()):
+        name = entry.parent.name
+        try:
+            note = load_config(results / name / "config.yaml").data_note
+        except UserError:
+            note = "its resolved profile is no longer there"
+        profiles.append((name, note))
+    path = reports / "index.html"
+    write_text(path, _render("index.html", profiles=profiles))
+    return path

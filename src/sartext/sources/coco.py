@@ -1,0 +1,161 @@
+"""COCO detection files: boxes, polygons and run-length masks.
+
+Format: https://cocodataset.org/#format-data. ``bbox`` is [x, y, width, height] in pixels from the upper left
+corner; where it is missing, the box is drawn around ``segmentation``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sartext.core.errors import UserError
+from sartext.core.files import read_json
+from sartext.sources.entries import Entry, RawBox
+from sartext.sources.rejects import Reject, SetAsideError
+
+_EXPECTED = "a COCO file with 'images', 'annotations' and 'categories'"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _side(value: Any) -> int | None:
+    """A width or height, or None where the file does not know it (0 in some)."""
+    return int(value) if _is_number(value) and value >= 1 and value == int(value) else None
+
+
+def _lists(path: Path) -> tuple[list[Any], list[Any], list[Any]]:
+    content = read_json(path, _EXPECTED)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected {_EXPECTED}, found a {type(content).__name__}")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content.get(key), list):
+            raise UserError(f"{path}: {key}: expected a list; a COCO file has it at the top")
+    return content["images"], content["annotations"], content["categories"]
+
+
+def _box_of_segmentation(segmentation: Any, width: int | None, height: int | None) -> list[float]:
+    if isinstance(segmentation, list) and segmentation:
+        polygons = segmentation if isinstance(segmentation[0], list) else [segmentation]
+        numbers: list[float] = []
+        for polygon in polygons:
+            if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+                raise SetAsideError("segmentation: expected polygons of three points or more", "box")
+            if not all(_is_number(number) for number in polygon):
+                raise SetAsideError("segmentation: expected numbers only", "box")
+            numbers += polygon
+        left, top = min(numbers[0::2]), min(numbers[1::2])
+        return [left, top, max(numbers[0::2]) - left, max(numbers[1::2]) - top]
+    if isinstance(segmentation, dict):
+        return _box_of_rle(segmentation, width, height)
+    raise SetAsideError("has neither a 'bbox' of four numbers nor a 'segmentation'", "box")
+
+
+def _box_of_rle(rle: dict[str, Any], width: int | None, height: int | None) -> list[float]:
+    from pycocotools import mask as coco_mask
+
+    size, counts = rle.get("size"), rle.get("counts")
+    # the library is C and believes what it is given: check before calling it
+    if not (isinstance(size, list) and len(size) == 2 and all(_side(side) for side in size)):
+        raise SetAsideError("segmentation.size: expected [height, width]", "box")
+    if (height is not None and size[0] != height) or (width is not None and size[1] != width):
+        raise SetAsideError(f"segmentation.size: {size} is not the image's [{height}, {width}]", "box")
+    if isinstance(counts, list):
+        if not all(isinstance(run, int) and not isinstance(run, bool) and run >= 0 for run in counts):
+            raise SetAsideError("segmentation.counts: expected runs of 0 or more pixels", "box")
+        if sum(counts) != size[0] * size[1]:
+            raise SetAsideError("segmentation.counts: the runs do not add up to the image", "box")
+        encoded = coco_mask.frPyObjects(rle, size[0], size[1])
+    elif isinstance(counts, str) and counts and all("0" <= letter <= "o" for letter in counts):
+        encoded = {"size": size, "counts": counts.encode("ascii")}
+    else:
+        raise SetAsideError("segmentation.counts: expected a list of runs or COCO's run-length text", "box")
+    return [float(number) for number in coco_mask.toBbox(encoded)]
+
+
+def _raw_box(annotation: dict[str, Any], record: str, entry: Entry, names: dict[Any, str]) -> RawBox:
+    category = annotation.get("category_id")
+    if not isinstance(category, int | str) or category not in names:
+        raise SetAsideError(f"category_id {category!r} is not in the file's 'categories'", "box")
+    if annotation.get("iscrowd") == 1:
+        raise SetAsideError("iscrowd is 1: a crowd, not one object", "box")
+    if annotation.get("ignore") == 1:
+        raise SetAsideError("ignore is 1: the source asks not to count it", "box")
+    box = annotation.get("bbox")
+    if not (isinstance(box, list) and len(box) == 4 and all(_is_number(number) for number in box)):
+        if box:
+            raise SetAsideError(f"bbox {box!r:.60}: expected four numbers (x, y, width, height)", "box")
+        box = _box_of_segmentation(annotation.get("segmentation"), entry.width, entry.height)
+    return RawBox(record, names[category], *(float(number) for number in box))
+
+
+def _images(images: list[Any], file: str, rejects: list[Reject]) -> dict[Any, Entry]:
+    entries: dict[Any, Entry] = {}
+    for position, image in enumerate(images):
+        record = f"images.{position}"
+        if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
+            rejects.append(Reject(file, record, "expected an image record with an 'id'"))
+            continue
+        record = f"image {image['id']}"
+        name = image.get("file_name")
+        if not isinstance(name, str) or not name:
+            rejects.append(Reject(file, record, "file_name: expected the image's file name"))
+        elif image["id"] in entries:
+            first = entries[image["id"]].name
+            rejects.append(
+                Reject(file, record, f"{name}: its id is {first}'s too; annotations cannot be told apart")
+            )
+        else:
+            entries[image["id"]] = Entry(
+                file, record, name, width=_side(image.get("width")), height=_side(image.get("height"))
+            )
+    return entries
+
+
+def read_coco(path: Path, file: str, rejects: list[Reject]) -> list[Entry]:
+    """Read a COCO file.
+
+    Args:
+        path: the file.
+        file: its name for messages.
+        rejects: what is set aside is added here; so is a note for each annotation id given twice.
+
+    Returns:
+        One entry an image, in the file's order; an image without annotations holds nothing.
+
+    Raises:
+        UserError: the file is missing, not JSON, or not COCO.
+    """
+    images, annotations, categories = _lists(path)
+    names: dict[Any, str] = {}
+    for category in categories:
+        if isinstance(category, dict) and isinstance(category.get("id"), int | str) and "name" in category:
+            names[category["id"]] = str(category["name"])
+    entries = _images(images, file, rejects)
+    seen: dict[Any, set[str]] = {}
+    for position, annotation in enumerate(annotations):
+        if not isinstance(annotation, dict):
+            rejects.append(Reject(file, f"annotations.{position}", "expected an annotation record", "box"))
+            continue
+        identity = annotation.get("id", position)
+        record = f"annotation {identity}"
+        content = repr([annotation.get(key) for key in ("image_id", "category_id", "bbox", "segmentation")])
+        if repr(identity) in seen:
+            if content in seen[repr(identity)]:
+                rejects.append(Reject(file, record, "the same annotation is given twice; kept once", "box"))
+                continue
+            rejects.append(
+                Reject(file, record, f"its id is given to another too (annotations.{position})", "note")
+            )
+        seen.setdefault(repr(identity), set()).add(content)
+        image = annotation.get("image_id")
+        entry = entries.get(image) if isinstance(image, int | str) else None
+        if entry is None:
+            rejects.append(Reject(file, record, f"image_id {image!r} is no image of this file", "box"))
+            continue
+        try:
+            entry.boxes.append(_raw_box(annotation, record, entry, names))
+        except SetAsideError as fault:
+            entry.faulty += 1
+            rejects.append(Reject(file, f"{record} of {entry.name}", fault.reason, fault.kind))
+    return list(entries.values())

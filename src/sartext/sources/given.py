@@ -1,0 +1,346 @@
+"""Annotations given as plain paths, for narrating anyone's data without a source of a profile."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from sartext.core.config import ImagesConfig, SourceConfig
+from sartext.core.errors import DatasetNotFoundError, UserError
+from sartext.core.records import Scene
+from sartext.sources.coco import read_coco
+from sartext.sources.decode import DecodeError, decode_image
+from sartext.sources.entries import Entry
+from sartext.sources.layout import IMAGE_SUFFIXES, Folders, check_pattern, locate
+from sartext.sources.masks import MaskClasses, MaskKind, mask_classes
+from sartext.sources.read import Labels, scene_of
+from sartext.sources.rejects import Reject, SetAsideError
+from sartext.sources.textboxes import read_dota, read_yolo
+from sartext.sources.voc import read_voc_file, read_voc_files
+
+AnnotationFormat = Literal["coco", "voc", "yolo", "dota", "mask"]
+_SUFFIXES = {"voc": ".xml", "yolo": ".txt", "dota": ".txt"}
+# percentiles matter to how an image looks, not to whether it opens
+_ANY_IMAGES = ImagesConfig(size=1, max_rejected_share=1.0)
+
+
+@dataclass(frozen=True)
+class ClassFile:
+    """A class file.
+
+    Attributes:
+        path: the file.
+        classes: our class to its value or colour in a mask, its index in YOLO, or its name in the annotation.
+        background: mask values that are no class.
+        ignore: mask values of no data.
+    """
+
+    path: Path
+    classes: dict[str, Any] = field(default_factory=dict)
+    background: list[Any] = field(default_factory=list)
+    ignore: list[Any] = field(default_factory=list)
+
+
+def read_class_file(path: Path) -> ClassFile:
+    """Read a class file.
+
+    Raises:
+        UserError: missing, not YAML, or with other keys.
+    """
+    expected = "a class file such as 'classes: {ship: [0, 255, 0]}' with optional 'background' and 'ignore'"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected {expected}") from None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable YAML ({error}); expected {expected}") from None
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("classes"), dict)
+        or not content["classes"]
+    ):
+        raise UserError(f"{path}: classes: missing or no mapping; expected {expected}")
+    for key in content:
+        if key not in ("classes", "background", "ignore"):
+            raise UserError(f"{path}: {key}: unknown key; expected {expected}")
+    lists: dict[str, list[Any]] = {}
+    for key in ("background", "ignore"):
+        value = content.get(key)
+        lists[key] = [] if value is None else _as_values(value)
+    classes = {str(name): value for name, value in content["classes"].items()}
+    return ClassFile(path, classes, lists["background"], lists["ignore"])
+
+
+def _as_values(value: Any) -> list[Any]:
+    """One value, one colour, or a list of either, as a list."""
+    if not isinstance(value, list):
+        return [value]
+    if len(value) == 3 and all(isinstance(part, int) for part in value):
+        return [value]
+    return value
+
+
+def _box_labels(format: AnnotationFormat, classes: ClassFile | None) -> Labels:
+    """Names in the annotation to ours: a class file maps ours to a name, or to YOLO's index."""
+    if format == "mask":
+        return Labels({})
+    if format == "yolo" and classes is None:
+        raise UserError(
+            "yolo annotations hold class indices only; give a class file, such as 'classes: {ship: 0}'"
+        )
+    theirs: dict[str, str] = {}
+    for name, value in (classes.classes if classes else {}).items():
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            # a colour says nothing about boxes: the name itself is what the annotation says
+            value = name
+        theirs[str(value) if format == "yolo" or isinstance(value, str) else name] = name
+    return Labels(theirs)
+
+
+def _masks(classes: ClassFile | None, kind: MaskKind, label: str | None) -> MaskClasses:
+    if classes is None and kind == "semantic":
+        raise UserError("class masks need a class file, such as 'classes: {ship: [0, 255, 0]}'")
+    where = str(classes.path) if classes else "instance masks"
+    if kind == "instance":
+        names = list(classes.classes) if classes else ["ship"]
+        if label is None and len(names) != 1:
+            raise UserError(f"{where}: classes: expected one class, that of every object of an instance mask")
+        label = label or names[0]
+    background, ignore = (classes.background, classes.ignore) if classes else ([], [])
+    values = classes.classes if classes else {}
+    return mask_classes(where, values, background, ignore, kind, None, label or "")
+
+
+def _files(
+    annotations: Path, suffixes: tuple[str, ...], stem_suffix: str = ""
+) -> list[tuple[dict[str, str], Path]]:
+    """Files of a folder, by name, each with the stem of its image."""
+    found = []
+    for path in sorted(annotations.rglob("*")):
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        if not path.stem.endswith(stem_suffix):
+            continue
+        stem = path.stem[: len(path.stem) - len(stem_suffix)]
+        below = path.relative_to(annotations).with_name(stem) if stem else None
+        if below is not None:
+            found.append(({"id": below.as_posix()}, path))
+    if not found:
+        raise UserError(
+            f"{annotations}: holds no *{stem_suffix}{'/'.join(suffixes)}; "
+            "expected one annotation file an image"
+        )
+    return found
+
+
+def _entries(
+    format: AnnotationFormat,
+    annotations: Path,
+    mask_suffix: str,
+    rejects: list[Reject],
+) -> Iterator[Entry]:
+    if not annotations.exists():
+        raise DatasetNotFoundError(f"{annotations}: no such file or folder; expected {format} annotations")
+    if format == "coco" and annotations.is_dir():
+        raise UserError(f"{annotations}: is a folder; expected a COCO json file")
+    if format == "coco":
+        yield from read_coco(annotations, annotations.name, rejects)
+        return
+    if format == "voc" and annotations.is_file():
+        yield from read_voc_file(annotations, annotations.name, rejects)
+        return
+    if not annotations.is_dir():
+        raise UserError(f"{annotations}: is a file; expected the folder of {format} annotations")
+    if format == "mask":
+        for fields, path in _files(annotations, IMAGE_SUFFIXES, mask_suffix):
+            yield Entry(path.relative_to(annotations).as_posix(), fields=fields, mask=path)
+        return
+    files = _files(annotations, (_SUFFIXES[format],))
+    if format == "voc":
+        yield from read_voc_files(files, annotations, rejects)
+    else:
+        yield from (read_yolo if format == "yolo" else read_dota)(files, annotations, rejects)
+
+
+def _given_source(images: Path) -> SourceConfig:
+    return SourceConfig(
+        name="given",
+        title="given",
+        root=str(images),
+        modality="sar",
+        format="coco",
+        layout={},
+        licence="",
+        citation="",
+        obtain="",
+    )
+
+
+def read_annotations(
+    format: AnnotationFormat,
+    annotations: Path,
+    images: Path,
+    classes: Path | None = None,
+    mask_kind: MaskKind = "semantic",
+    mask_suffix: str = "",
+    mask_class: str | None = None,
+    check_images: bool = True,
+) -> tuple[list[Scene], list[Reject]]:
+    """Read annotations of any of the box and mask forms.
+
+    Every class of a semantic mask gives its share of cover and a box around each of its connected parts. The
+    scenes' split is ``train`` and means nothing.
+
+    Args:
+        format: ``coco`` (a json file), ``voc`` (a folder of xml, or one xml of many entries), ``yolo`` or
+            ``dota`` (a folder of txt), ``mask`` (a folder of rasters).
+        annotations: the file or folder.
+        images: folder that image names are relative to. An image of VOC, YOLO, DOTA or a mask has the stem
+            of its annotation file.
+        classes: class file; needed for YOLO and class masks. For boxes, classes it does not name are set
+            aside.
+        mask_kind: ``semantic`` or ``instance``.
+        mask_suffix: what a mask's stem has more than its image's.
+        mask_class: class of an instance mask's objects; the class file's only one, or ``ship``, if not given.
+        check_images: whether each image must be there and decode. If not, sizes are the annotation's alone.
+
+    Returns:
+        Scenes in the annotations' order, and what was set aside. `Reject.file` is relative to `annotations`.
+
+    Raises:
+        DatasetNotFoundError: a path is not there.
+        UserError: an annotation or class file as a whole is not what it should be.
+    """
+    if not images.is_dir():
+        raise DatasetNotFoundError(f"{images}: no such folder; expected the folder of the images")
+    known = read_class_file(classes) if classes else None
+    labels = _box_labels(format, known)
+    masks = _masks(known, mask_kind, mask_class) if format == "mask" else None
+    source = _given_source(images)
+    rejects: list[Reject] = []
+    scenes: dict[str, Scene] = {}
+    folders = Folders()
+    for entry in _entries(format, annotations, mask_suffix, rejects):
+        try:
+            path = _place(entry, images, folders, check_images)
+            scene_id = f"given/{path.relative_to(images).with_suffix('').as_posix()}"
+            if scene_id in scenes:
+                raise SetAsideError(f"describes {path.name} again; kept the first")
+            scene = scene_of(entry, scene_id, "train", path, source, labels, masks, rejects)
+            if check_images:
+                _check_image(scene)
+        except SetAsideError as fault:
+            rejects.append(Reject(entry.file, entry.record or entry.name or "", fault.reason, fault.kind))
+            continue
+        scenes[scene_id] = scene
+    return list(scenes.values()), rejects
+
+
+def _place(entry: Entry, images: Path, folders: Folders, check: bool) -> Path:
+    """An entry found by its file's stem goes by that first: the name inside such files is often another's."""
+    try:
+        return locate(images, ".", None if "id" in entry.fields else entry.name, entry.fields, folders, check)
+    except SetAsideError as fault:
+        if fault.kind != "absent" or "id" not in entry.fields or not entry.name:
+            raise
+    return locate(images, ".", entry.name, {}, folders, check)
+
+
+def _check_image(scene: Scene) -> None:
+    path = Path(scene.image)
+    try:
+        height, width = decode_image(path, _ANY_IMAGES, "sar").shape[:2]
+    except DecodeError as error:
+        raise SetAsideError(f"{path.name}: {error.reason}") from None
+    if (width, height) != (scene.width, scene.height):
+        raise SetAsideError(
+            f"{path.name} is {width}x{height} pixels, but its annotation says {scene.width}x{scene.height}"
+        )
+
+
+_KNOWN_MATCHES = ("{id}:{id}", "sar{id}:opt{id}", "{roi}_s1_{id}:{roi}_s2_{id}", "SAR_{id}:OPT_{id}")
+
+
+def match_pairs(
+    sar: Path, optical: Path, match: str | None = None, check_images: bool = True
+) -> tuple[list[Scene], list[Reject]]:
+    """Pair the SAR images of one folder with the optical images of another.
+
+    Args:
+        sar: folder of the SAR images.
+        optical: folder of their optical twins.
+        match: two patterns such as ``sar{id}.png:opt{id}.png``. If not given, the same stem is tried, then
+            ``sar{id}``/``opt{id}`` and SEN1-2's ``_s1_``/``_s2_``; the first that pairs any is taken.
+        check_images: whether both images must decode.
+
+    Returns:
+        Scenes by rising path, with `twin`, and what has no twin or does not open.
+
+    Raises:
+        DatasetNotFoundError: a folder is not there.
+        UserError: `match` is malformed, or nothing pairs.
+    """
+    for folder in (sar, optical):
+        if not folder.is_dir():
+            raise DatasetNotFoundError(f"{folder}: no such folder; expected images to pair")
+    if match is not None and match.count(":") != 1:
+        raise UserError(f"--match {match!r}: expected two patterns, such as 'sar{{id}}.png:opt{{id}}.png'")
+    rejects: list[Reject] = []
+    for candidate in (match,) if match is not None else _KNOWN_MATCHES:
+        patterns = candidate.split(":")
+        for pattern in patterns:
+            check_pattern(f"--match {candidate!r}", pattern)
+            if "{id}" not in pattern:
+                raise UserError(f"--match {candidate!r}: expected {{id}} in both patterns")
+        paired, rejects = _pair(sar, optical, patterns[0], patterns[1])
+        if paired:
+            return _pair_scenes(paired, sar, rejects, check_images), rejects
+    raise UserError(
+        f"{sar}, {optical}: no image pairs with another; "
+        "say how their names correspond, such as --match 'sar{id}.png:opt{id}.png'"
+    )
+
+
+def _pair(
+    sar: Path, optical: Path, sar_pattern: str, optical_pattern: str
+) -> tuple[list[tuple[Path, Path]], list[Reject]]:
+    folders = Folders()
+    twins = {
+        tuple(sorted(fields.items())): path
+        for fields, path in folders.matches(optical, optical_pattern, any_image=True)
+    }
+    paired, rejects = [], []
+    for fields, path in folders.matches(sar, sar_pattern, any_image=True):
+        if sar_pattern == optical_pattern and sar.samefile(optical):
+            continue  # one folder of both: an image is not its own twin
+        twin = twins.pop(tuple(sorted(fields.items())), None)
+        if twin is None:
+            rejects.append(Reject(path.name, "", f"has no optical twin in {optical}", "absent"))
+        else:
+            paired.append((path, twin))
+    rejects += [
+        Reject(path.name, "", "an optical image without a SAR image", "note") for path in twins.values()
+    ]
+    return paired, rejects
+
+
+def _pair_scenes(
+    paired: list[tuple[Path, Path]], sar: Path, rejects: list[Reject], check_images: bool
+) -> list[Scene]:
+    source = _given_source(sar)
+    scenes = []
+    for path, twin in paired:
+        entry = Entry(path.name, twin=twin, annotated=False)
+        scene_id = f"given/{path.relative_to(sar).with_suffix('').as_posix()}"
+        try:
+            if check_images:
+                for image in (path, twin):
+                    decode_image(image, _ANY_IMAGES, "sar" if image is path else "optical")
+            scenes.append(scene_of(entry, scene_id, "train", path, source, Labels({}), None, rejects))
+        except DecodeError as error:
+            rejects.append(Reject(image.name, "", error.reason))
+        except SetAsideError as fault:
+            rejects.append(Reject(path.name, "", fault.reason, fault.kind))
+    return scenes

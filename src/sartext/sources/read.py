@@ -1,0 +1,383 @@
+"""A source's annotations to scenes: the same road for every format."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sartext.core.config import SourceConfig
+from sartext.core.errors import UserError
+from sartext.core.preflight import require_source
+from sartext.core.records import Box, Scene, Split
+from sartext.core.seeds import derive_seed
+from sartext.sources.boxes import checked_box
+from sartext.sources.captions import read_dialogues, read_karpathy, shorter_names
+from sartext.sources.coco import read_coco
+from sartext.sources.decode import DecodeError, image_size
+from sartext.sources.entries import Entry, RawBox
+from sartext.sources.layout import Folders, checked_layout, fill, for_split, locate, require_file
+from sartext.sources.masks import MaskClasses, mask_classes, read_mask
+from sartext.sources.rejects import Reject, SetAsideError
+from sartext.sources.textboxes import read_dota, read_yolo
+from sartext.sources.voc import read_voc_file, read_voc_files
+
+_2_63 = float(1 << 63)
+
+
+@dataclass
+class _Reading:
+    """One source, one of its splits."""
+
+    source: SourceConfig
+    root: Path
+    layout: dict[str, str]
+    folders: Folders
+    rejects: list[Reject]
+
+
+def _one_file(reading: _Reading, reader: Callable[[Path, str, list[Reject]], list[Entry]]) -> list[Entry]:
+    pattern = reading.layout["annotations"]
+    path = require_file(reading.source, reading.root / pattern)
+    return reader(path, pattern, reading.rejects)
+
+
+def _files(reading: _Reading, key: str, any_image: bool = False) -> list[tuple[dict[str, str], Path]]:
+    pattern = reading.layout[key]
+    files = reading.folders.matches(reading.root, pattern, any_image)
+    if not files:
+        raise UserError(
+            f"source {reading.source.name}: no file below {reading.root} is like {pattern!r} (layout.{key}); "
+            f"to get it: {reading.source.obtain}; or set the source's 'layout' in the profile"
+        )
+    return files
+
+
+def _voc(reading: _Reading) -> Iterator[Entry]:
+    if "{id}" in reading.layout["annotations"]:
+        yield from read_voc_files(_files(reading, "annotations"), reading.root, reading.rejects)
+    else:
+        yield from _one_file(reading, read_voc_file)
+
+
+def _masks(reading: _Reading) -> Iterator[Entry]:
+    for fields, path in _files(reading, "masks", any_image=True):
+        file = path.relative_to(reading.root).as_posix()
+        yield Entry(file, fields=fields, mask=path)
+
+
+def _pairs(reading: _Reading) -> Iterator[Entry]:
+    sar = _files(reading, "sar", any_image=True)
+    optical = {
+        tuple(sorted(fields.items())): path for fields, path in _files(reading, "optical", any_image=True)
+    }
+    for fields, path in sar:
+        file = path.relative_to(reading.root).as_posix()
+        twin = optical.pop(tuple(sorted(fields.items())), None)
+        if twin is None:
+            reason = f"has no optical twin {fill(reading.layout['optical'], fields)!r}"
+            reading.rejects.append(Reject(file, "", reason, "absent"))
+            continue
+        yield Entry(file, name=file, fields=fields, twin=twin, annotated=False)
+    for path in optical.values():
+        file = path.relative_to(reading.root).as_posix()
+        reading.rejects.append(Reject(file, "", "an optical image without a SAR image; left out", "note"))
+
+
+_READERS: dict[str, Callable[[_Reading], Iterator[Entry]]] = {
+    "coco": lambda reading: iter(_one_file(reading, read_coco)),
+    "voc": _voc,
+    "yolo": lambda reading: read_yolo(_files(reading, "annotations"), reading.root, reading.rejects),
+    "dota": lambda reading: read_dota(_files(reading, "annotations"), reading.root, reading.rejects),
+    "mask": _masks,
+    "pairs": _pairs,
+    "karpathy": lambda reading: iter(_one_file(reading, read_karpathy)),
+    "dialogues": lambda reading: iter(_one_file(reading, read_dialogues)),
+}
+
+
+class Labels:
+    """The source's class names to ours; every name as it is where no classes are given."""
+
+    def __init__(self, classes: dict[str, str]) -> None:
+        self._exact = classes
+        self._folded = {name.casefold().strip(): ours for name, ours in classes.items()}
+
+    def ours(self, name: str) -> str:
+        """Return our name of a class, or raise `SetAsideError`."""
+        if not self._exact:
+            return " ".join(name.split())
+        found = self._exact.get(name) or self._folded.get(name.casefold().strip())
+        if found is None:
+            raise SetAsideError(
+                f"class {name!r:.60} is unknown; expected one of {', '.join(self._exact)} "
+                "(the source's classes)",
+                "box",
+            )
+        return found
+
+
+def _labels(source: SourceConfig) -> Labels:
+    if source.format not in ("coco", "voc", "yolo", "dota"):
+        return Labels({})
+    for name, ours in source.classes.items():
+        if not isinstance(ours, str):
+            raise UserError(
+                f"source {source.name}: classes.{name}: expected our class name, found {ours!r:.40}; "
+                f"only masks have values"
+            )
+    if source.format == "yolo" and not source.classes:
+        raise UserError(f"source {source.name}: classes: missing; YOLO files hold indices only ('0': ship)")
+    return Labels({name: str(ours) for name, ours in source.classes.items()})
+
+
+def source_mask_classes(source: SourceConfig, layout: dict[str, str]) -> MaskClasses | None:
+    """Return what a mask source's values mean, None for other formats; raises as `mask_classes`."""
+    if source.format != "mask":
+        return None
+    where = f"source {source.name}"
+    kind = layout.get("mask_kind", "semantic")
+    if kind not in ("semantic", "instance"):
+        raise UserError(f"{where}: layout.mask_kind: expected semantic or instance, found {kind!r}")
+    boxed = frozenset(name.strip() for name in layout.get("mask_boxes", "").split(",") if name.strip())
+    return mask_classes(
+        where,
+        source.classes,
+        source.background,
+        source.ignore,
+        "instance" if kind == "instance" else "semantic",
+        boxed,
+        layout.get("mask_class", ""),
+    )
+
+
+def place(entry: Entry, root: Path, images: str, folders: Folders, check: bool = True) -> Path:
+    """Return the path of an entry's image; raises `SetAsideError` as `layout.locate`.
+
+    Names of dialogues are tried with fewer and fewer of their first parts.
+    """
+    if not entry.dialogue or not entry.name or "{" in images:
+        return locate(root, images, entry.name, entry.fields, folders, check)
+    for name in shorter_names(entry.name):
+        try:
+            return locate(root, images, name, entry.fields, folders)
+        except SetAsideError:
+            continue
+    raise SetAsideError(f"names the image {entry.name!r:.200}, which is not in {root / images}", "absent")
+
+
+def sized_boxes(
+    entry: Entry, labels: Labels, width: int, height: int, rejects: list[Reject]
+) -> tuple[tuple[Box, ...], bool]:
+    """Return an entry's boxes, checked, and whether the scene is still annotated.
+
+    A scene that lost every one of its boxes is not: it must not be taken for one that holds nothing.
+    """
+    boxes: list[Box] = []
+    lost = entry.faulty
+    for raw in entry.boxes:
+        try:
+            if entry.normalised:
+                raw = RawBox(
+                    raw.record,
+                    raw.label,
+                    raw.x * width,
+                    raw.y * height,
+                    raw.width * width,
+                    raw.height * height,
+                )
+            box, note = checked_box(raw, labels.ours(raw.label), width, height)
+        except SetAsideError as fault:
+            lost += 1
+            rejects.append(Reject(entry.file, _record(entry, raw), fault.reason, fault.kind))
+            continue
+        if note:
+            rejects.append(Reject(entry.file, _record(entry, raw), note, "note"))
+        boxes.append(box)
+    return tuple(boxes), lost == 0 or bool(boxes)
+
+
+def _record(entry: Entry, raw: RawBox) -> str:
+    return f"{raw.record} of {entry.name}" if entry.name and entry.name not in raw.record else raw.record
+
+
+def scene_of(
+    entry: Entry,
+    scene_id: str,
+    split: Split,
+    path: Path,
+    source: SourceConfig,
+    labels: Labels,
+    masks: MaskClasses | None,
+    rejects: list[Reject],
+) -> Scene:
+    """Return the scene of an entry whose image is at `path`.
+
+    The image's header is read where the annotation does not say its size.
+
+    Raises:
+        SetAsideError: the mask or the image's header cannot be read.
+    """
+    cover: dict[str, float] = {}
+    if entry.mask is not None and masks is not None:
+        entry.width, entry.height, cover, entry.boxes = read_mask(entry.mask, masks)
+    if entry.width is None or entry.height is None:
+        try:
+            entry.width, entry.height = image_size(path)
+        except DecodeError as error:
+            raise SetAsideError(f"{path.name}: {error.reason}") from None
+    boxes, whole = sized_boxes(entry, labels, entry.width, entry.height, rejects)
+    return Scene(
+        scene_id=scene_id,
+        source=source.name,
+        split=split,
+        modality=source.modality,
+        image=path.as_posix(),
+        width=entry.width,
+        height=entry.height,
+        resolution_m=entry.resolution_m or source.resolution_m,
+        polarisation=source.polarisation,
+        boxes=boxes,
+        cover=cover,
+        twin=entry.twin.as_posix() if entry.twin else None,
+        captions=tuple(entry.captions),
+        dialogue=tuple(entry.dialogue),
+        annotated=entry.annotated and whole,
+    )
+
+
+def _draw(seed: int, purpose: str, scene_id: str) -> float:
+    """A number in [0, 1) that depends on the scene alone, so that adding scenes moves no other."""
+    return derive_seed("sources", purpose, seed, scene_id) / _2_63
+
+
+def draw_split(
+    official: Split | None,
+    splits: dict[str, str],
+    seed: int,
+    scene_id: str,
+    val_share: float,
+    test_share: float,
+) -> Split:
+    """Return a scene's split.
+
+    Args:
+        official: the source's, in our name; None where it has none.
+        splits: the source's `splits`.
+        seed: of the run.
+        scene_id: the scene.
+        val_share: share of val, of all scenes or (where only val is missing) of train.
+        test_share: share of test where no split is official.
+    """
+    number = _draw(seed, "split", scene_id)
+    if official is None:
+        return "test" if number < test_share else "val" if number < test_share + val_share else "train"
+    if official == "train" and "val" not in splits and number < val_share:
+        return "val"
+    return official
+
+
+@dataclass
+class _Found:
+    entry: Entry
+    scene_id: str
+    split: Split
+    path: Path
+
+
+def _splits(source: SourceConfig) -> list[tuple[Split | None, str | None]]:
+    """Our and the source's name of each split to read on its own; (None, None): all at once."""
+    if not source.splits or not any("{split}" in value for value in source.layout.values()):
+        return [(None, None)]
+    return [(_split(ours), theirs) for ours, theirs in source.splits.items()]
+
+
+def _split(name: str) -> Split:
+    return "train" if name == "train" else "val" if name == "val" else "test"
+
+
+def _official(source: SourceConfig, ours: Split | None, entry: Entry) -> Split | None:
+    """The official split of an entry, in our name.
+
+    Raises:
+        SetAsideError: the annotation names a split that the source's `splits` do not.
+    """
+    if ours is not None or not source.splits:
+        return ours
+    for name, theirs in source.splits.items():
+        if theirs == entry.split:
+            return _split(name)
+    raise SetAsideError(f"split {entry.split!r}: expected one of {', '.join(source.splits.values())}")
+
+
+def _found(
+    source: SourceConfig, layout: dict[str, str], root: Path, seed: int, shares: tuple[float, float],
+    rejects: list[Reject],
+) -> list[_Found]:  # fmt: skip
+    """Every entry whose image is there, with its scene id and split."""
+    folders = Folders()
+    found: dict[str, _Found] = {}
+    for ours, theirs in _splits(source):
+        filled = for_split(layout, theirs)
+        images = filled["sar"] if source.format == "pairs" else filled["images"]
+        for entry in _READERS[source.format](_Reading(source, root, filled, folders, rejects)):
+            try:
+                official = _official(source, ours, entry)
+                path = place(entry, root, images, folders)
+                below = path.relative_to(root).with_suffix("").as_posix()
+                scene_id = f"{source.name}/{below}"
+                if scene_id in found:
+                    first = found[scene_id].entry
+                    raise SetAsideError(f"describes {below} again, after {first.file} {first.record}".strip())
+            except SetAsideError as fault:
+                rejects.append(Reject(entry.file, entry.record, fault.reason, fault.kind))
+                continue
+            split = draw_split(official, source.splits, seed, scene_id, *shares)
+            found[scene_id] = _Found(entry, scene_id, split, path)
+    return list(found.values())
+
+
+def _limited(found: list[_Found], limit: int | None, seed: int) -> list[_Found]:
+    """At most `limit` of each split, drawn by seed."""
+    if limit is None:
+        return found
+    ranked = sorted(found, key=lambda one: (_draw(seed, "limit", one.scene_id), one.scene_id))
+    taken: dict[str, int] = {}
+    chosen = []
+    for one in ranked:
+        taken[one.split] = taken.get(one.split, 0) + 1
+        if taken[one.split] <= limit:
+            chosen.append(one)
+    return chosen
+
+
+def read_source(
+    source: SourceConfig, seed: int, val_share: float, test_share: float
+) -> tuple[list[Scene], list[Reject]]:
+    """Read a source's annotations; images are looked up, not decoded (masks are).
+
+    Args:
+        source: what its files look like and where they lie.
+        seed: of the run, for splits that are not official and for `limit`.
+        val_share: see `draw_split`.
+        test_share: see `draw_split`.
+
+    Returns:
+        The scenes by rising scene id, and what was set aside.
+
+    Raises:
+        DatasetNotFoundError: the source's folder or annotation file is not there.
+        UserError: the source's configuration is inconsistent, or an annotation file holds something else.
+    """
+    root = require_source(source)
+    layout = checked_layout(source)
+    labels, masks = _labels(source), source_mask_classes(source, layout)
+    rejects: list[Reject] = []
+    found = _found(source, layout, root, seed, (val_share, test_share), rejects)
+    scenes = []
+    for one in sorted(_limited(found, source.limit, seed), key=lambda one: one.scene_id):
+        try:
+            scenes.append(
+                scene_of(one.entry, one.scene_id, one.split, one.path, source, labels, masks, rejects)
+            )
+        except SetAsideError as fault:
+            rejects.append(Reject(one.entry.file, one.entry.record, fault.reason, fault.kind))
+    return scenes, rejects

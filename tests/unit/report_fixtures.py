@@ -1,8 +1,12 @@
 """A small made-up run in the formats of a real one, for the tests of the report and the leaderboard."""
 
+import atexit
+import contextlib
 import csv
 import json
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,22 +118,24 @@ def score_body(
 
 def write_score(config: Config, body: dict[str, Any]) -> Path:
     """Write a score file at its place and return it."""
-    path = (
-        config.results
-        / "scores"
-        / Path(body["task"], body["model"], body["recipe"], str(body["seed"]), "score.json")
-    )
+    path = score_path_of(config, body["task"], body["model"], body["recipe"], body["seed"])
     write_json(path, body)
     return path
+
+
+def score_path_of(config: Config, task: str, model: str, recipe: str, seed: int) -> Path:
+    """Where a score file lies."""
+    return config.results / "scores" / task / model / recipe / str(seed) / "score.json"
 
 
 def retrieval_metrics(value: float) -> dict[str, Any]:
     """All metrics of a retrieval score, spread around a mean recall."""
     metrics: dict[str, Any] = {"repeated_captions": interval(0.4, 0.0)}
     for shift, protocol in ((0.0, "instance"), (0.1, "group")):
-        for way in ("image_to_text", "text_to_image"):
+        # the two ways differ, so that a table that mixes them up is found out
+        for way, side in (("image_to_text", 0.01), ("text_to_image", -0.01)):
             for k, step in ((1, -0.05), (5, 0.0), (10, 0.05)):
-                metrics[f"{protocol}.{way}.recall_at_{k}"] = interval(value + shift + step)
+                metrics[f"{protocol}.{way}.recall_at_{k}"] = interval(value + shift + step + side)
         metrics[f"{protocol}.mean_recall"] = interval(value + shift)
     return metrics
 
@@ -244,8 +250,10 @@ def write_dataset(config: Config) -> None:
                 "expected_images": None,
             },
         )
-        rejected = "JPEGImages/<b>1</b>.jpg,1,cannot be decoded\n" if source.name == "msar" else ""
-        write_text(folder / "rejects.csv", "file,record,reason\n" + rejected)
+        rejected = (
+            "JPEGImages/<b>1</b>.jpg,annotation 1,cannot be decoded,image\n" if source.name == "msar" else ""
+        )
+        write_text(folder / "rejects.csv", "file,record,reason,kind\n" + rejected)
         for branch in source.branches:
             told = [
                 Caption(scene.scene_id, branch, sentence) for scene in here for sentence in SENTENCES[branch]
@@ -351,16 +359,17 @@ def write_runs(config: Config) -> None:
                 lines = []
                 for step in range(1, steps + 1):
                     noise = float(generator("loss", name, recipe, seed, step).normal(scale=0.1))
-                    lines.append({"step": step, "samples": 32 * step, "loss": 3.5 / (1 + step / 9) + noise})
-                    if step % 10 == 0:
-                        lines.append({"step": step, "samples": 32 * step, "val_loss": 3.7 / (1 + step / 9)})
+                    val = 3.7 / (1 + step / 9) if step % 10 == 0 else None
+                    loss = 3.5 / (1 + step / 9) + noise
+                    lines.append({"step": step, "samples": 32 * step, "loss": loss, "val_loss": val})
                 write_text(folder / "train.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
                 write_json(
                     folder / "run.json",
                     {
                         "seconds": 8.0 + seed,
+                        "cpu_seconds": 15.0,
                         "samples": 32 * steps,
-                        "samples_per_second": 160.0,
+                        "samples_per_second": 160.0 if steps else None,
                         "peak_memory_mb": 900.0 + seed,
                     },
                 )
@@ -373,9 +382,23 @@ def write_runs(config: Config) -> None:
     write_text(base / "build_sartext.tsv", head + row.format(s="3.0", rss="300.0", cpu="2.5"))
 
 
-def make_run(root: Path, seeds: list[int] | None = None, **changes: Any) -> Config:
+@cache
+def _template(seeds: tuple[int, ...]) -> Path:
+    """A folder that holds a whole run, made once a process."""
+    folder = Path(tempfile.mkdtemp(prefix="sartext-fixture-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with contextlib.chdir(folder):
+        _write_run(folder, make_config(list(seeds)))
+    return folder
+
+
+def make_run(root: Path, seeds: list[int] | None = None) -> Config:
     """Write a whole run below `root`, which must be the working directory, and return its profile."""
-    config = make_config(seeds, **changes)
+    shutil.copytree(_template(tuple(seeds or [0])), root, dirs_exist_ok=True)
+    return make_config(seeds)
+
+
+def _write_run(root: Path, config: Config) -> None:
     write_text(config.results / "rulegraph.dot", rulegraph_text())
     write_dataset(config)
     write_scores(config)
@@ -383,4 +406,3 @@ def make_run(root: Path, seeds: list[int] | None = None, **changes: Any) -> Conf
     write_benchmark(config, Path("data") / "benchmark" / config.evaluation.version)
     (root / "config").mkdir(exist_ok=True)
     shutil.copy(ROOT / "config" / "claims.yaml", root / "config" / "claims.yaml")
-    return config

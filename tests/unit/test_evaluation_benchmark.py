@@ -113,6 +113,7 @@ def test_a_frozen_benchmark_holds_truth_and_a_narrated_column(config):
         "sardet-100k",
         "fusar-map",
     }
+    assert ("no",) in {question.answers for question in questions if question.type == "presence"}
     counts = [q for q in questions if q.type == "count" and q.image_id == "hrsid__images__002"]
     assert all(q.answers == ("2",) for q in counts if "ship" in q.question)
 

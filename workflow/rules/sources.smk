@@ -33,7 +33,7 @@ rule ingest:
     params:
         config=CONFIG,
         code=code_digest("sartext.sources"),
-        settings=sections("images", "seed"),
+        settings=sections("images", "dataset", "seed"),
         source=source_digest,
     shell:
         "sartext ingest --config {params.config} {wildcards.source} > {log} 2>&1"

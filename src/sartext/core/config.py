@@ -21,7 +21,7 @@ from sartext.core.records import Branch, Modality
 
 ModelName = Literal["clip", "coca", "gpt"]
 RecipeName = Literal["base", "optical", "sar", "sar-matched", "joint", "two-stage"]
-SourceFormat = Literal["coco", "voc", "mask", "pairs", "karpathy", "dialogues"]
+SourceFormat = Literal["coco", "voc", "yolo", "dota", "mask", "pairs", "karpathy", "dialogues"]
 TaskName = Literal["osdataset_retrieval", "hrsid_retrieval", "captioning", "vqa"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,7 +85,15 @@ class SourceConfig(_Strict):
     expected_images: Count | None = Field(
         default=None, description="images the full source holds; a difference warns"
     )
-    limit: Positive | None = Field(default=None, description="read at most this many images a split")
+    partial: bool = Field(
+        default=False,
+        description=(
+            "the folder holds only a part of the source: images that are not there are counted, not refused"
+        ),
+    )
+    limit: Positive | None = Field(
+        default=None, description="read at most this many images a split, drawn by seed"
+    )
     licence: str = Field(description="licence or terms")
     citation: str = Field(description="paper or page the source comes from")
     obtain: str = Field(description="what to download and where to put it, said when the folder is missing")
@@ -108,7 +116,8 @@ class ImagesConfig(_Strict):
         default=1.0, description="percentile of a raster of more than 8 bits drawn black"
     )
     stretch_high: Annotated[float, Field(gt=0, le=100)] = Field(
-        default=99.0, description="percentile of a raster of more than 8 bits drawn white"
+        default=99.0,
+        description="percentile of such a raster from where its brightness is bent; its brightest is white",
     )
 
 

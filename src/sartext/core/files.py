@@ -89,6 +89,8 @@ def read_json(path: Path | str, expected: str = "a JSON file") -> Any:
             f"{path}: not valid JSON at line {error.lineno} column {error.colno} ({error.msg}); "
             f"expected {expected}"
         ) from None
+    except ValueError as error:  # such as a whole number of more digits than Python reads
+        raise UserError(f"{path}: not readable JSON ({error}); expected {expected}") from None
     except RecursionError:
         raise UserError(f"{path}: JSON nested too deeply; expected {expected}") from None
 

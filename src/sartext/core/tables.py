@@ -84,7 +84,8 @@ def _read(path: Path | str, kind: type) -> list[dict[str, Any]]:
             f"{path}: no such file; expected a {kind.__name__.lower()} table (run the rule that writes it)"
         )
     try:
-        table = pq.read_table(path)
+        # pq.read_table would import pandas through pyarrow.dataset, two seconds a process
+        table = pq.ParquetFile(path).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path}: not a readable Parquet file ({error}); delete it and run its rule again"

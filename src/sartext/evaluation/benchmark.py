@@ -45,6 +45,22 @@ class Item:
         return self.scene.scene_id.replace("/", "__")
 
 
+@dataclass(frozen=True)
+class _Classes:
+    """Every class of the simulator's truth, which is complete: what it does not name is not there."""
+
+    objects: tuple[str, ...]
+    covers: tuple[str, ...]
+
+
+def _classes(truths: dict[str, dict[str, dict[str, Any]]]) -> _Classes:
+    entries = [entry for truth in truths.values() for entry in truth.values()]
+    return _Classes(
+        objects=tuple(sorted({thing["label"] for entry in entries for thing in entry["objects"]})),
+        covers=tuple(sorted({name for entry in entries for name in entry["cover"]})),
+    )
+
+
 def _truth(config: Config, source: str) -> dict[str, dict[str, Any]]:
     path = Path("data") / "simulated" / config.profile / "truth" / f"{source}.json"
     entries = read_json(path, "the simulator's truth ('sartext simulate' writes it)")
@@ -60,10 +76,13 @@ def _narrated(config: Config, source: str) -> dict[str, tuple[str, ...]]:
     return sentences
 
 
-def _frozen_items(config: Config, source: str, with_questions: bool) -> list[Item]:
+def _frozen_items(
+    config: Config, source: str, truth: dict[str, dict[str, Any]], classes: _Classes | None
+) -> list[Item]:
     from sartext.dataset import questions_for
 
-    truth, narrated = _truth(config, source), _narrated(config, source)
+    limit, seed = config.dataset.questions_per_image, config.seed
+    narrated = _narrated(config, source)
     items = []
     for scene in read_scenes(config.results / "scenes" / source / "scenes.parquet"):
         if scene.split != "test":
@@ -83,9 +102,7 @@ def _frozen_items(config: Config, source: str, with_questions: bool) -> list[Ite
             boxes=tuple(Box(**thing) for thing in entry["objects"]),
             cover=entry["cover"],
         )
-        asked = (
-            questions_for(known, config.dataset.questions_per_image, config.seed) if with_questions else []
-        )
+        asked = [] if classes is None else questions_for(known, limit, seed, classes.objects, classes.covers)
         items.append(
             Item(
                 scene=known,
@@ -235,7 +252,12 @@ def freeze(config: Config, version: str, out: Path) -> str:
             )
     asked = {name for entry in definitions.values() if entry.kind == "vqa" for name in entry.sources}
     sources = sorted({name for definition in definitions.values() for name in definition.sources})
-    items = {source: _frozen_items(config, source, source in asked) for source in sources}
+    truths = {source: _truth(config, source) for source in sources}
+    classes = _classes(truths)
+    items = {
+        source: _frozen_items(config, source, truths[source], classes if source in asked else None)
+        for source in sources
+    }
     return _write(config, version, definitions, items, out)
 
 

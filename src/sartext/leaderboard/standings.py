@@ -141,7 +141,8 @@ def _board(task: str, scores: Sequence[Score]) -> Board:
 def boards(scores: Iterable[Score]) -> list[Board]:
     """Order the entries of each task by its main metric (`MAIN_METRICS`), higher first.
 
-    A pure function of the score files. Entries whose main metric is unavailable stand below, without a rank.
+    A pure function of the score files: retrieval first, then captioning, then VQA. Entries whose main metric
+    is unavailable stand below, without a rank.
 
     Args:
         scores: score files that may stand together (`sartext.leaderboard.scores.check_board`).
@@ -149,7 +150,9 @@ def boards(scores: Iterable[Score]) -> list[Board]:
     tasks: dict[str, list[Score]] = {}
     for score in scores:
         tasks.setdefault(score.task, []).append(score)
-    return [_board(task, group) for task, group in sorted(tasks.items())]
+    kinds = list(MAIN_METRICS)
+    ordered = sorted(tasks.items(), key=lambda entry: (kinds.index(entry[1][0].kind), entry[0]))
+    return [_board(task, group) for task, group in ordered]
 
 
 def as_json(scores: Sequence[Score]) -> dict[str, Any]:

@@ -49,8 +49,16 @@ def _sources(config: Config) -> list[dict[str, Any]]:
     return rows
 
 
+_KINDS = {
+    "image": "images set aside",
+    "absent": "annotated, but no image there",
+    "box": "objects or sentences set aside, image kept",
+    "note": "tolerated, nothing lost",
+}
+
+
 def _rejects(config: Config) -> list[dict[str, Any]]:
-    """What was set aside, counted by source and reason, with the first record of each."""
+    """What was set aside, counted by source and kind, with the first of each."""
     entries = []
     for source in config.sources:
         path = config.results / "scenes" / source.name / "rejects.csv"
@@ -60,12 +68,13 @@ def _rejects(config: Config) -> list[dict[str, Any]]:
         first: dict[str, str] = {}
         with path.open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream):
-                reason = row.get("reason") or "no reason given"
-                counts[reason] += 1
-                first.setdefault(reason, f"{row.get('file') or ''} {row.get('record') or ''}".strip())
+                kind = row.get("kind") or "image"
+                counts[kind] += 1
+                parts = (row.get("file"), row.get("record"), row.get("reason"))
+                first.setdefault(kind, ": ".join(part for part in parts if part))
         entries += [
-            {"title": source.title, "reason": reason, "count": count, "first": first[reason]}
-            for reason, count in counts.most_common()
+            {"title": source.title, "kind": _KINDS.get(kind, kind), "count": count, "first": first[kind]}
+            for kind, count in counts.most_common()
         ]
     return entries
 

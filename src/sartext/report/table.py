@@ -27,6 +27,7 @@ class Number:
         low: lower end of its 95% interval, in the unit of `value`.
         high: upper end.
         deviation: standard deviation across seeds.
+        brief: only the value is shown; CSV has the rest all the same.
     """
 
     value: float
@@ -35,6 +36,7 @@ class Number:
     low: float | None = None
     high: float | None = None
     deviation: float | None = None
+    brief: bool = False
 
     def _shown(self, value: float) -> str:
         text = f"{value * 100 if self.percent else value:,.{self.decimals}f}"
@@ -43,13 +45,13 @@ class Number:
     @property
     def main(self) -> str:
         """The value, with the deviation across seeds where there are several."""
-        spread = "" if self.deviation is None else f" ± {self._shown(self.deviation)}"
+        spread = "" if self.deviation is None or self.brief else f" ± {self._shown(self.deviation)}"
         return self._shown(self.value) + spread
 
     @property
     def interval(self) -> str:
         """The interval in brackets, or nothing."""
-        if self.low is None or self.high is None:
+        if self.low is None or self.high is None or self.brief:
             return ""
         return f"[{self._shown(self.low)}, {self._shown(self.high)}]"
 
@@ -141,26 +143,20 @@ class Table:
         return _letter(self.reasons.index(cell.reason))
 
 
-def measure(summary: Summary | Unavailable | None, percent: bool, interval: bool = True) -> Cell:
+def measure(summary: Summary | Unavailable | None, percent: bool, brief: bool = False) -> Cell:
     """Make a cell from a metric's summary over seeds.
 
     Args:
         summary: from `sartext.leaderboard.standings.summarise`.
         percent: whether the value is a fraction to be shown in percent.
-        interval: whether the interval is shown; CSV has it only then.
+        brief: whether only the value is shown.
     """
     if summary is None:
         return NotThere()
     if isinstance(summary, Unavailable):
         return summary
-    return Number(
-        summary.value,
-        decimals=1 if percent else 3,
-        percent=percent,
-        low=summary.low if interval else None,
-        high=summary.high if interval else None,
-        deviation=summary.deviation,
-    )
+    decimals = 1 if percent else 3
+    return Number(summary.value, decimals, percent, summary.low, summary.high, summary.deviation, brief)
 
 
 def _letter(index: int) -> str:
@@ -367,10 +363,11 @@ def to_latex(table: Table) -> str:
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
-def _html_head(columns: Sequence[Column]) -> str:
+def _html_head(columns: Sequence[Column], classes: Sequence[str]) -> str:
     groups = _grouped(columns)
     titles = "".join(
-        f'<th scope="col"{_text_class(column)}>{escape_html(column.title)}</th>' for column in columns
+        f'<th scope="col"{kind}>{escape_html(column.title)}</th>'
+        for column, kind in zip(columns, classes, strict=True)
     )
     if not any(group for group, _ in groups):
         return f"<tr>{titles}</tr>"
@@ -383,8 +380,18 @@ def _html_head(columns: Sequence[Column]) -> str:
     return f"<tr>{heads}</tr>\n<tr>{titles}</tr>"
 
 
-def _text_class(column: Column) -> str:
-    return ' class="text"' if column.text else ""
+_LONG = 28  # letters; longer texts may wrap
+
+
+def _classes(table: Table) -> list[str]:
+    """The class attribute of each column's cells."""
+    classes = []
+    for index, column in enumerate(table.columns):
+        longest = max((len(str(row.cells[index])) for row in table.rows), default=0)
+        classes.append(
+            "" if not column.text else ' class="text long"' if longest > _LONG else ' class="text"'
+        )
+    return classes
 
 
 def html_fragment(table: Table) -> str:
@@ -398,6 +405,7 @@ def html_fragment(table: Table) -> str:
             return f"n/a<sup>{table.mark(cell)}</sup>"
         return escape_html(_plain(cell))
 
+    classes = _classes(table)
     body, section = [], ""
     for row in table.rows:
         if row.section != section:
@@ -407,15 +415,14 @@ def html_fragment(table: Table) -> str:
                 f"{escape_html(section)}</th></tr>"
             )
         cells = "".join(
-            f"<td{_text_class(column)}>{shown(cell)}</td>"
-            for column, cell in zip(table.columns, row.cells, strict=True)
+            f"<td{kind}>{shown(cell)}</td>" for kind, cell in zip(classes, row.cells, strict=True)
         )
         body.append(f'<tr class="total">{cells}</tr>' if row.total else f"<tr>{cells}</tr>")
     notes = "".join(f"<p>{escape_html(note)}</p>" for note in table.footnotes)
     return (
         f'<figure class="table" id="{table.anchor}">\n'
         f"<figcaption><b>{table.name}.</b> {escape_html(table.title)}</figcaption>\n"
-        f'<div class="scroll"><table>\n<thead>\n{_html_head(table.columns)}\n</thead>\n<tbody>\n'
+        f'<div class="scroll"><table>\n<thead>\n{_html_head(table.columns, classes)}\n</thead>\n<tbody>\n'
         + "\n".join(body)
         + f'\n</tbody>\n</table></div>\n<div class="notes">{notes}</div>\n</figure>'
     )

@@ -100,7 +100,9 @@ def _about_land(facts: Facts, draws: Draws) -> str:
     if len(names) == 1:
         return draws.pick((f"almost all of it is {first}", f"the picture is full of {first}"))
     rest = listed([draws.pick(_names(facts, name)) for name in names[1:]])
-    return f"{first} {'are' if first.startswith(('many', 'rows', 'pieces', 'some')) else 'is'} near {rest}"
+    return (
+        f"{first} {'are' if first.startswith(('many', 'rows', 'pieces', 'some roads')) else 'is'} near {rest}"
+    )
 
 
 def _about_both(facts: Facts, draws: Draws) -> str:

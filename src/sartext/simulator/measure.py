@@ -82,30 +82,39 @@ def equivalent_looks(intensity: NDArray[np.generic]) -> float:
     return float(values.mean() ** 2 / values.var())
 
 
-def flat_looks(amplitude: NDArray[np.generic], side: int = 16, least_mean: float = 8.0) -> float:
-    """Return the equivalent number of looks of an image's flat areas, found without a mask.
+def flat_windows(
+    amplitude: NDArray[np.generic], side: int = 32, least_mean: float = 8.0, quantile: float = 0.75
+) -> list[NDArray[np.float64]]:
+    """Return the flattest windows of an image, found without a mask.
 
-    The image is cut into windows; those with a mean below `least_mean` grey levels (where 8 bits are too
-    coarse) or with saturated pixels are left out. Structure only lowers a window's number, so the upper
-    quartile of the windows stands for the flat ones (in the spirit of Anfinsen, Doulgeris & Eltoft, IEEE TGRS
-    47(11), 2009, who take the mode).
+    Windows with a mean below `least_mean` grey levels (where 8 bits are too coarse) or with saturated pixels
+    are left out. Structure only lowers a window's number of looks, so the windows above a quantile of it are
+    the flat ones (Anfinsen, Doulgeris & Eltoft, IEEE TGRS 47(11), 2009, take the mode in the same spirit).
 
     Args:
         amplitude: image (H, W) of amplitudes.
         side: of a window, pixels.
         least_mean: grey levels.
-
-    Returns:
-        The number of looks, or NaN where no window qualifies.
+        quantile: share of windows, 0 to 1, that are taken for structured.
     """
     values = np.asarray(amplitude, np.float64)
-    found = []
+    parts = []
     for top in range(0, values.shape[0] - side + 1, side):
         for left in range(0, values.shape[1] - side + 1, side):
             part = values[top : top + side, left : left + side]
             if part.mean() >= least_mean and part.max() < _SATURATED and part.var() > 0:
-                found.append(equivalent_looks(part * part))
-    return float(np.quantile(found, 0.75)) if found else math.nan
+                parts.append(part)
+    if not parts:
+        return []
+    looks = [equivalent_looks(part * part) for part in parts]
+    edge = float(np.quantile(looks, quantile))
+    return [part for part, value in zip(parts, looks, strict=True) if value >= edge]
+
+
+def flat_looks(amplitude: NDArray[np.generic], side: int = 32, least_mean: float = 8.0) -> float:
+    """Return the median equivalent number of looks of `flat_windows`, or NaN where there is none."""
+    found = [equivalent_looks(part * part) for part in flat_windows(amplitude, side, least_mean)]
+    return float(np.median(found)) if found else math.nan
 
 
 def contrast_db(

@@ -27,6 +27,7 @@ Steps, each with its source:
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,7 @@ def draw_radar(draws: Draws, looks: tuple[int, ...], polarisations: tuple[str, .
         oversampling=draws.uniform(1.05, 1.7),
         gain=gain * draws.uniform(0.75, 1.3),
         noise_db=draws.uniform(-29, -24),
-        wind_db=draws.uniform(-4, 5),
+        wind_db=draws.uniform(-4, 6),
         moisture_db=draws.uniform(-1.5, 1.5),
     )
 
@@ -183,17 +184,22 @@ def mean_intensity(
 
     All are in the radar's own orientation: range grows to the right.
     """
-    flip = slice(None) if radar.from_left else slice(None, None, -1)
-    height = world.height[:, flip]
-    surface = world.surface[:, flip]
-    sigma = _backscatter(world, radar, draws)[:, flip]
+    size = world.size
+    reach = int(float(world.height.max()) / (radar.tangent * world.resolution_m)) + 2
+
+    def ranged(plane: NDArray[Any]) -> NDArray[Any]:
+        """Turn range to the right, and go on beyond it, from where tall things are laid into the image."""
+        return np.pad(plane if radar.from_left else plane[:, ::-1], ((0, 0), (0, reach)), mode="edge")
+
+    height = ranged(world.height)
+    sigma = ranged(_backscatter(world, radar, draws))
     shadow = _shadow(height, world.resolution_m, radar.tangent)
     shift = (height / np.float32(radar.tangent * world.resolution_m) + np.float32(0.5)).astype(np.int64)
     image = _lay_over(np.where(shadow, np.float32(0), sigma), shift)
-    image = image + _walls(height, surface, shadow, world.resolution_m, radar)
+    image = image + _walls(height, ranged(world.surface), shadow, world.resolution_m, radar)
     image = image + np.float32(from_decibels(radar.noise_db))
-    instance, lit = _imaged_objects(world, world.instance[:, flip], shift, shadow)
-    return image, instance, lit
+    instance, lit = _imaged_objects(world, ranged(world.instance), shift, shadow)
+    return image[:, :size], instance[:, :size], lit
 
 
 @lru_cache(maxsize=len(POLARISATIONS))

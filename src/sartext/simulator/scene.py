@@ -9,7 +9,7 @@ from sartext.simulator.facts import Facts, gather
 from sartext.simulator.optical import draw_optical
 from sartext.simulator.plans import PLANS
 from sartext.simulator.random import Draws
-from sartext.simulator.sar import draw_radar, draw_sar
+from sartext.simulator.sar import Radar, draw_radar, draw_sar
 from sartext.simulator.themes import THEMES, make_world
 from sartext.simulator.world import World
 
@@ -23,12 +23,14 @@ class Drawn:
         facts: what is true and visible: in the radar image where there is one, else in the optical.
         sar: amplitude, uint8 (size, size), for SAR sources and pairs.
         optical: colour, uint8 (size, size, 3), for optical sources and pairs.
+        radar: the acquisition of `sar`.
     """
 
     world: World
     facts: Facts
     sar: NDArray[np.uint8] | None
     optical: NDArray[np.uint8] | None
+    radar: Radar | None
 
 
 def draw_scene(source: str, seed: int, split: str, index: int, size: int) -> Drawn:
@@ -46,8 +48,7 @@ def draw_scene(source: str, seed: int, split: str, index: int, size: int) -> Dra
     theme = draws.pick(tuple(plan.themes), tuple(plan.themes.values()))
     spacing = round(THEMES[theme][1] * draws.pick((0.75, 1.0, 1.0, 1.25)), 3)
     world = make_world(theme, size, plan.resolution_m or spacing, draws)
-    optical = sar = None
-    facts = None
+    optical = sar = facts = radar = None
     if not plan.looks or source == "osdataset":
         optical = draw_optical(world, Draws(seed, "simulator", source, split, index, "optical"))
     if plan.looks:
@@ -56,7 +57,7 @@ def draw_scene(source: str, seed: int, split: str, index: int, size: int) -> Dra
         imaged = draw_sar(world, radar, draws)
         sar = imaged.image
         facts = gather(world, imaged.instance, imaged.lit)
-    return Drawn(world, facts or gather(world, world.instance), sar, optical)
+    return Drawn(world, facts or gather(world, world.instance), sar, optical, radar)
 
 
 def text_draws(source: str, seed: int, split: str, index: int) -> Draws:

@@ -188,9 +188,10 @@ _POINTS: dict[str, tuple[tuple[float, float, int, int], ...]] = {
 def _add_points(world: World, draws: Draws, thing: Thing) -> None:
     """Dihedrals and trihedrals of superstructure, cranes, engines, tail and wheels, as point targets."""
     cosine, sine = direction(thing.angle)
+    whole = draws.uniform(-8, 2) if thing.label == "ship" else 0.0  # build, load and aspect
     for along, across, low, high in _POINTS[thing.label]:
         if draws.chance(15):
             continue
         u, v = along * thing.length / 2, across * thing.width / 2
         x, y = thing.x + u * cosine - v * sine, thing.y + u * sine + v * cosine
-        world.reflectors.append((x, y, draws.uniform(low, high)))
+        world.reflectors.append((x, y, whole + draws.uniform(low, high)))

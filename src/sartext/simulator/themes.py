@@ -289,6 +289,15 @@ THEMES: dict[str, tuple[Callable[[World, Draws], None], float]] = {
 """How each kind of place is made, and its metres a pixel when the source sets none."""
 
 
+def _building_points(world: World, draws: Draws) -> None:
+    """Corner reflectors among buildings: balconies, gutters, inner courts."""
+    roofs = np.flatnonzero(world.surface.ravel() == Surface.ROOF)
+    for _ in range(min(len(roofs) // 350, 60)):
+        spot = int(roofs[draws.integer(0, len(roofs) - 1)])
+        x, y = spot % world.size + draws.uniform(0, 1), spot // world.size + draws.uniform(0, 1)
+        world.reflectors.append((x, y, draws.uniform(4, 20)))
+
+
 def make_world(theme: str, size: int, resolution_m: float, draws: Draws) -> World:
     """Return a world of one theme.
 
@@ -300,4 +309,5 @@ def make_world(theme: str, size: int, resolution_m: float, draws: Draws) -> Worl
     """
     world = empty_world(size, resolution_m, theme)
     THEMES[theme][0](world, draws)
+    _building_points(world, draws)
     return world

@@ -21,7 +21,8 @@ def _is_number(value: Any) -> bool:
 
 def _side(value: Any) -> int | None:
     """A width or height, or None where the file does not know it (0 in some)."""
-    return int(value) if _is_number(value) and value >= 1 and value == int(value) else None
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if _is_number(value) and whole and value >= 1 else None
 
 
 def _lists(path: Path) -> tuple[list[Any], list[Any], list[Any]]:
@@ -86,7 +87,11 @@ def _raw_box(annotation: dict[str, Any], record: str, entry: Entry, names: dict[
         if box:
             raise SetAsideError(f"bbox {box!r:.60}: expected four numbers (x, y, width, height)", "box")
         box = _box_of_segmentation(annotation.get("segmentation"), entry.width, entry.height)
-    return RawBox(record, names[category], *(float(number) for number in box))
+    try:
+        left, top, wide, high = (float(number) for number in box)
+    except OverflowError:
+        raise SetAsideError("a coordinate is too large to be a number of pixels", "box") from None
+    return RawBox(record, names[category], left, top, wide, high)
 
 
 def _images(images: list[Any], file: str, rejects: list[Reject]) -> dict[Any, Entry]:

@@ -100,9 +100,12 @@ def _prepare(scene: Scene, images: ImagesConfig) -> _Prepared:
     """Decode, check, hash and resize one scene; raises `SetAsideError`."""
     try:
         image = decode_image(Path(scene.image), images, scene.modality)
-        twin = decode_image(Path(scene.twin), images, "optical") if scene.twin else None
     except DecodeError as error:
         raise SetAsideError(error.reason) from None
+    try:
+        twin = decode_image(Path(scene.twin), images, "optical") if scene.twin else None
+    except DecodeError as error:
+        raise SetAsideError(f"its optical twin {scene.twin}: {error.reason}") from None
     height, width = image.shape[:2]
     if (width, height) != (scene.width, scene.height):
         raise SetAsideError(
@@ -127,15 +130,20 @@ class _Guard:
 
     def __init__(self, source: SourceConfig, config: Config, scenes: int, rejects: list[Reject]) -> None:
         self._source, self._share = source, config.images.max_rejected_share
-        self._rejects = rejects
-        self._total = scenes + sum(self._counts(entry) for entry in rejects)
-        self.check()
+        self._faults = [entry for entry in rejects if self._counts(entry)]
+        self._total = scenes + len(self._faults)
+        self._check()
 
     def _counts(self, reject: Reject) -> bool:
         return reject.kind == "image" or (reject.kind == "absent" and not self._source.partial)
 
-    def check(self) -> None:
-        faults = [entry for entry in self._rejects if self._counts(entry)]
+    def add(self, reject: Reject) -> None:
+        """Count an image that was among the scenes."""
+        self._faults.append(reject)
+        self._check()
+
+    def _check(self) -> None:
+        faults = self._faults
         if len(faults) <= self._share * self._total:
             return
         first = "; ".join(
@@ -161,8 +169,9 @@ def _rows(
         try:
             yield scene, _prepare(scene, config.images)
         except SetAsideError as fault:
-            rejects.append(Reject(scene.image.removeprefix(root + "/"), "", fault.reason, fault.kind))
-            guard.check()
+            reject = Reject(scene.image.removeprefix(root + "/"), "", fault.reason, fault.kind)
+            rejects.append(reject)
+            guard.add(reject)
 
 
 def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> dict[str, Any]:

@@ -216,6 +216,8 @@ def locate(
         path = inside(folder, below)
     except UserError as error:
         raise SetAsideError(str(error)) from None
+    except (ValueError, OSError):  # such as half a Unicode character
+        raise SetAsideError(f"{below!r:.200} is no file name") from None
     found = folders.find(path)
     if found is None and check:
         raise SetAsideError(f"names the image {below!r}, which is not in {folder}", "absent")

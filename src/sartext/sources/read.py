@@ -10,7 +10,7 @@ from sartext.core.preflight import require_source
 from sartext.core.records import Box, Scene, Split
 from sartext.core.seeds import derive_seed
 from sartext.sources.boxes import checked_box
-from sartext.sources.captions import read_dialogues, read_karpathy, shorter_names
+from sartext.sources.captions import clean_text, read_dialogues, read_karpathy, shorter_names
 from sartext.sources.coco import read_coco
 from sartext.sources.decode import DecodeError, image_size
 from sartext.sources.entries import Entry, RawBox
@@ -104,7 +104,7 @@ class Labels:
     def ours(self, name: str) -> str:
         """Return our name of a class, or raise `SetAsideError`."""
         if not self._exact:
-            return " ".join(name.split())
+            return clean_text(name)
         found = self._exact.get(name) or self._folded.get(name.casefold().strip())
         if found is None:
             raise SetAsideError(
@@ -323,6 +323,8 @@ def _found(
                 official = _official(source, ours, entry)
                 path = place(entry, root, images, folders)
                 below = path.relative_to(root).with_suffix("").as_posix()
+                if not below.isprintable():
+                    raise SetAsideError(f"the file name {below!r:.200} is not printable text; rename it")
                 scene_id = f"{source.name}/{below}"
                 if scene_id in found:
                     first = found[scene_id].entry

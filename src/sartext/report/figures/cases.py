@@ -176,15 +176,15 @@ class _Case:
 
 
 _LINE = 11.5  # points
-_SIDE = 118.0  # points of the smallest image
+_SIDE = 108.0  # points of the smallest image
 
 
 def _draw_cases(folder: Path, cases: list[_Case], note: str) -> "Figure":
     """Cases in two columns, an image and its lines each."""
     rows = -(-len(cases) // 2)
     height = max(_SIDE, max(case.height for case in cases) * _LINE) + 14
-    figure = new_figure(10.4, height * rows / 72 + 0.4, note)
-    grid = figure.subplots(rows, 4, squeeze=False, gridspec_kw={"width_ratios": [1, 2.15, 1, 2.15]})
+    figure = new_figure(11.0, height * rows / 72 + 0.4, note)
+    grid = figure.subplots(rows, 4, squeeze=False, gridspec_kw={"width_ratios": [1, 2.7, 1, 2.7]})
     for axes in grid.ravel():
         axes.axis("off")
     for index, case in enumerate(cases):
@@ -196,8 +196,8 @@ def _draw_cases(folder: Path, cases: list[_Case], note: str) -> "Figure":
         for line in case.lines:
             colour = GREEN if line.sign == "✓" else VERMILION
             _write(beside, 0, down, line.name, GREY)
-            _write(beside, 64, down, line.sign, colour)
-            _write(beside, 76, down, line.text, INK)
+            _write(beside, 55, down, line.sign, colour)
+            _write(beside, 66, down, line.text, INK)
             down += _LINE * (1 + line.text.count("\n"))
     return figure
 
@@ -235,10 +235,10 @@ def figure_10(config: Config) -> "Figure":
     chosen = _draw(list(references), _IMAGES, "figure 10", config.seed)
     cases = []
     for image in chosen:
-        lines = [_Line("reference", wrapped(references[image][0], 52, 2))]
+        lines = [_Line("reference", wrapped(references[image][0], 46, 2))]
         for recipe, captions in told.items():
             said = captions.get(image, "")
-            lines.append(_Line(RECIPES[recipe], wrapped(said, 52, 2) if said.strip() else "(empty)"))
+            lines.append(_Line(RECIPES[recipe], wrapped(said, 46, 2) if said.strip() else "(empty)"))
         cases.append(_Case(image, tuple(lines)))
     return _draw_cases(folder, cases, config.data_note)
 
@@ -275,13 +275,13 @@ def figure_11(config: Config) -> "Figure":
     cases = []
     for question in chosen:
         lines = [
-            _Line(question.type, wrapped(question.question, 52, 2)),
-            _Line("reference", wrapped(" / ".join(question.answers), 52, 1)),
+            _Line(question.type, wrapped(question.question, 46, 2)),
+            _Line("reference", wrapped(" / ".join(question.answers), 46, 1)),
         ]
         for recipe, answers in told.items():
             said = answers.get(question.question_id, "")
             sign = "✓" if correct(said, question.answers) else "✗"
-            shown = wrapped(said, 52, 1) if said.strip() else "(empty)"
+            shown = wrapped(said, 46, 1) if said.strip() else "(empty)"
             lines.append(_Line(RECIPES[recipe], shown, sign))
         cases.append(_Case(question.image_id, tuple(lines)))
     return _draw_cases(folder, cases, config.data_note)

@@ -112,7 +112,7 @@ def _box(axes: "Axes", place: tuple[float, float], label: str, colour: str) -> N
         )
     )
     shift = 0.11 if note else 0.0
-    axes.text(*(place[0], place[1] - shift), name, ha="center", va="center", fontsize=7.6, zorder=4)
+    axes.text(*(place[0], place[1] - shift), name, ha="center", va="center", fontsize=7.3, zorder=4)
     if note:
         axes.text(
             place[0], place[1] + 0.13, note, ha="center", va="center", fontsize=6.8, color=GREY, zorder=4

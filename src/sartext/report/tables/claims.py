@@ -11,10 +11,10 @@ from sartext.report.table import Cell, Column, NotApplicable, Number, Row, Table
 
 _COLUMNS = (
     Column("claim", "Claim", text=True),
-    Column("version", "Where", text=True),
+    Column("version", "Said in", text=True),
     Column("paper", "Paper"),
     Column("better", "Ours"),
-    Column("worse", "against"),
+    Column("worse", "Against"),
     Column("gain", "Difference"),
     Column("ratio", "Ratio"),
     Column("verdict", "Verdict", text=True),

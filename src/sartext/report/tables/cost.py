@@ -102,7 +102,8 @@ def _number(found: list[dict[str, Any]], key: str, decimals: int = 1, peak: bool
         if isinstance(run.get(key), int | float) and not isinstance(run[key], bool)
     ]
     if not values:
-        return NotThere()
+        # a run that trains nothing has no rate
+        return NotApplicable() if found else NotThere()
     return Number(max(values) if peak else statistics.fmean(values), decimals)
 
 
@@ -127,7 +128,7 @@ def _run_rows(config: Config) -> list[Row]:
                 name,
                 len(found),
                 _number(found, "seconds"),
-                NotApplicable(),
+                _number(found, "cpu_seconds"),
                 _number(found, "peak_memory_mb", decimals=0, peak=True),
                 _number(found, "samples" if section == "Training runs" else "images", decimals=0),
                 _number(found, "samples_per_second" if section == "Training runs" else "images_per_second"),

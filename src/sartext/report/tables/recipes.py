@@ -41,7 +41,7 @@ def table_08(config: Config) -> Table:
             percent = metric_name(metric).percent
             cells.append(measure(summarise(found, metric), percent))
             if TASK_KINDS[task] != "vqa":
-                cells.append(measure(summarise(found, metric, secondary=True), percent, interval=False))
+                cells.append(measure(summarise(found, metric, secondary=True), percent, brief=True))
             cells.append(len(found) or NotApplicable())
         rows.append(Row(tuple(cells)))
     samples = "; ".join(

@@ -74,7 +74,7 @@ def _retrieval(config: Config, number: int, task: str) -> Table:
             found = choose(scores, task, model, recipe)
             cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
             cells += [
-                measure(summarise(found, f"{protocol}.{way}.recall_at_{k}"), True, interval=False)
+                measure(summarise(found, f"{protocol}.{way}.recall_at_{k}"), True, brief=True)
                 for way, _ in ways
                 for k in (1, 5, 10)
             ]
@@ -136,12 +136,9 @@ def table_06(config: Config) -> Table:
         found = choose(scores, task, model, recipe)
         cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
         cells += [
-            measure(summarise(found, metric), False, interval=metric == "cider")
-            for metric in _CAPTION_METRICS
+            measure(summarise(found, metric), False, brief=metric != "cider") for metric in _CAPTION_METRICS
         ]
-        cells += [
-            measure(summarise(found, metric, secondary=True), False, interval=False) for metric in seconds
-        ]
+        cells += [measure(summarise(found, metric, secondary=True), False, brief=True) for metric in seconds]
         rows.append(Row(tuple(cells)))
     notes = (
         "pycocoevalcap's numbers, not multiplied by 100. References: the benchmark's truth, but for the last "
@@ -173,7 +170,7 @@ def table_07(config: Config) -> Table:
     for model, title, recipe, asked in entries(config, task):
         found = choose(scores, task, model, recipe)
         cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
-        cells += [measure(summarise(found, metric), True, interval=False) for metric, _ in types]
+        cells += [measure(summarise(found, metric), True, brief=True) for metric, _ in types]
         cells.append(measure(summarise(found, "accuracy"), True))
         rows.append(Row(tuple(cells)))
     notes = (

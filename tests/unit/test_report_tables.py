@@ -1,0 +1,259 @@
+"""Tables: their numbers are those of the files, in every form, and no text is taken as markup."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_fixtures import HOSTILE, VALUES, make_run, score_path_of
+
+from sartext.core.config import Config
+from sartext.core.errors import UserError
+from sartext.core.files import read_json, write_json
+from sartext.report.table import (
+    SUFFIXES,
+    Column,
+    NotThere,
+    Number,
+    Row,
+    Table,
+    escape_latex,
+    escape_markdown,
+    render,
+    write_table,
+)
+from sartext.report.tables import TABLES, make_table
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.chdir(tmp_path)
+    return make_run(tmp_path, seeds=[0, 1])
+
+
+def rows(table: Table) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(render(table, ".csv"))))
+
+
+class Cells(HTMLParser):
+    """The text of a table's body, by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.tags: set[str] = set()
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def test_table_2_counts_what_the_fixture_holds(run: Config) -> None:
+    found = {row["source"]: row for row in rows(make_table(2, run))}
+    # 12 images a source; A2C writes two captions an image, the others one
+    assert [found["HRSID"][key] for key in ("train", "val", "test", "images", "captions")] == [
+        "4", "2", "6", "12", "24",
+    ]  # fmt: skip
+    assert found["OSdataset"]["branch"] == "pair"
+    assert float(found["FUSAR-Map"]["mean_length"]) == 16
+    assert found["HRSID"]["licence"] == "GPL-3.0"
+    assert [found["SAR-TEXT"][key] for key in ("images", "captions")] == ["60", "96"]
+
+
+@pytest.mark.parametrize(("number", "task"), [(4, "osdataset_retrieval"), (5, "hrsid_retrieval")])
+def test_retrieval_numbers_are_the_score_files(run: Config, number: int, task: str) -> None:
+    found = rows(make_table(number, run))
+    assert len(found) == 2 * len(run.recipes)
+    for row in found:
+        protocol = row["section"].split()[0].lower()
+        files = [read_json(score_path_of(run, task, "clip", row["recipe"], seed)) for seed in (0, 1)]
+        columns = {
+            f"{way}_r{k}": f"{way}.recall_at_{k}"
+            for way in ("image_to_text", "text_to_image")
+            for k in (1, 5, 10)
+        }
+        for column, metric in {**columns, "mean_recall": "mean_recall"}.items():
+            values = [file["metrics"][f"{protocol}.{metric}"] for file in files]
+            assert float(row[column]) == pytest.approx(sum(v["value"] for v in values) / 2)
+            assert float(row[f"{column}_low"]) == pytest.approx(sum(v["low"] for v in values) / 2)
+        second = [file["secondary"]["metrics"][f"{protocol}.mean_recall"]["value"] for file in files]
+        assert float(row["narrator_mean_recall"]) == pytest.approx(sum(second) / 2)
+        assert row["seeds"] == "2"
+
+
+def test_captioning_numbers_and_the_unavailable_metric(run: Config) -> None:
+    table = make_table(6, run)
+    for row in rows(table):
+        file = read_json(score_path_of(run, "captioning", "coca", row["recipe"], 0))
+        for metric in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"):
+            assert float(row[metric]) == file["metrics"][metric]["value"]
+        for metric in ("bleu_4", "cider"):
+            assert float(row[f"narrator_{metric}"]) == file["secondary"]["metrics"][metric]["value"]
+            assert row[f"narrator_{metric}"] != row[metric]
+        assert row["spice"] == "unavailable"
+    for suffix in (".md", ".tex", ".html"):
+        assert "unavailable: no Stanford CoreNLP models" in render(table, suffix)
+    assert "n/a<sup>a</sup>" in render(table, ".html")
+
+
+def test_vqa_numbers_by_type(run: Config) -> None:
+    found = rows(make_table(7, run))
+    assert found[0]["accuracy_land_cover"] == "14"
+    for row in found[1:]:
+        metrics = read_json(score_path_of(run, "vqa", "gpt", row["recipe"], 0))["metrics"]
+        assert len(metrics) == 7
+        for metric, entry in metrics.items():
+            assert float(row[metric.replace(".", "_")]) == entry["value"]
+
+
+def test_table_8_has_each_models_main_metric(run: Config) -> None:
+    found = {row["recipe"]: row for row in rows(make_table(8, run))}
+    for recipe, value in VALUES.items():
+        assert float(found[recipe]["clip_hrsid_retrieval"]) == pytest.approx(value + 0.005)
+        assert float(found[recipe]["clip_hrsid_retrieval_narrator"]) == pytest.approx(value - 0.045)
+        assert float(found[recipe]["coca_captioning"]) == pytest.approx(2 * value)
+        assert float(found[recipe]["gpt_vqa"]) == pytest.approx(value)
+        assert found[recipe]["clip_hrsid_retrieval_seeds"] == "2"
+        assert "gpt_vqa_narrator" not in found[recipe]
+
+
+def test_cost_sums_jobs_and_takes_the_peak(run: Config) -> None:
+    found = {row["step"]: row for row in rows(make_table(11, run))}
+    assert [found["ingest"][key] for key in ("jobs", "wall_s", "cpu_s", "memory_mb")] == [
+        "2", "4.0", "2.25", "250.0",
+    ]  # fmt: skip
+    assert found["all steps"]["wall_s"] == "27.0"
+    # two seeds of 8 and 9 seconds, 900 and 901 MB
+    assert [found["SAR-RS-CLIP, sar"][key] for key in ("jobs", "wall_s", "memory_mb")] == [
+        "2",
+        "8.5",
+        "901.0",
+    ]
+    assert found["SAR-RS-CLIP, sar"]["samples_per_s"] == "160.0"
+    assert found["SAR-RS-CLIP, base"]["samples_per_s"] == ""
+    assert found["SAR-GPT, VQA"]["samples_per_s"] == "missing"
+
+
+def test_display_is_rounded_and_in_percent(run: Config) -> None:
+    text = render(make_table(4, run), ".md")
+    line = next(line for line in text.splitlines() if "| two-stage |" in line)
+    # seeds at 0.55 and 0.56: mean 55.5, sample deviation 0.71, interval ends 4 points away
+    assert "55.5 ± 0.7 [51.5, 59.5]" in line
+
+
+def test_a_missing_score_is_shown_as_missing(run: Config) -> None:
+    for seed in (0, 1):
+        score_path_of(run, "hrsid_retrieval", "clip", "joint", seed).unlink()
+    score_path_of(run, "hrsid_retrieval", "clip", "sar", 1).unlink()
+    table = make_table(5, run)
+    found = {(row["section"][:5], row["recipe"]): row for row in rows(table)}
+    assert found["Group", "joint"]["mean_recall"] == "missing"
+    assert found["Group", "joint"]["seeds"] == "0 of 2"
+    assert found["Group", "sar"]["seeds"] == "1 of 2"
+    assert float(found["Insta", "sar"]["mean_recall"]) == pytest.approx(VALUES["sar"])
+    assert "the file it comes from is missing" in render(table, ".md")
+
+
+def test_every_table_stands_before_anything_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = make_run(tmp_path)
+    import shutil
+
+    shutil.rmtree(config.results)
+    for number in TABLES:
+        assert config.data_note in render(make_table(number, config), ".html")
+    assert rows(make_table(2, config))[0]["images"] == "missing"
+
+
+@pytest.mark.parametrize("number", list(TABLES))
+def test_every_form_names_the_data_and_has_the_same_bytes_twice(run: Config, number: int) -> None:
+    first = write_table(make_table(number, run), Path("one"))
+    second = write_table(make_table(number, run), Path("two"))
+    assert [path.suffix for path in first] == list(SUFFIXES)
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+        assert run.data_note in one.read_text(encoding="utf-8")
+
+
+def test_html_cells_are_the_displayed_numbers(run: Config) -> None:
+    parser = Cells()
+    parser.feed(render(make_table(7, run), ".html"))
+    body = {row[1]: row for row in parser.rows if len(row) == 10}
+    assert body["two-stage"][3] == "55.0"
+    assert body["two-stage"][-1] == "55.0[51.0, 59.0]"
+
+
+def hostile() -> Table:
+    columns = (Column("text", HOSTILE, text=True), Column("value", "value"))
+    return Table(4, HOSTILE, columns, (Row((HOSTILE, NotThere()), section=HOSTILE),), HOSTILE, (HOSTILE,))
+
+
+def test_html_of_hostile_text_holds_no_element_of_it() -> None:
+    parser = Cells()
+    text = render(hostile(), ".html")
+    parser.feed(text)
+    assert "script" not in parser.tags
+    assert "<script" not in text
+    assert parser.rows[-1][0] == HOSTILE
+
+
+def test_markdown_of_hostile_text_is_escaped() -> None:
+    assert "<script" not in render(hostile(), ".md")
+    assert escape_markdown("a|b*c_d\ne") == r"a\|b\*c\_d e"
+
+
+def test_latex_specials_are_escaped() -> None:
+    assert escape_latex(r"50% & #1_{x}^~\a$<") == (
+        r"50\% \& \#1\_\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}a\$\textless{}"
+    )
+    body = render(hostile(), ".tex")
+    # nothing special is left bare: every % & _ $ # of the text has its backslash
+    assert not re.search(r"(?<!\\)[$#_]water|(?<!\\)% of", body)
+
+
+def test_latex_has_a_cell_for_each_column(run: Config) -> None:
+    for number in TABLES:
+        table = make_table(number, run)
+        lines = render(table, ".tex").split(r"\midrule", 1)[1].split(r"\bottomrule")[0].splitlines()
+        cells = [line for line in lines if line.endswith(r"\\") and "multicolumn" not in line]
+        assert len(cells) == len(table.rows)
+        for line in cells:
+            assert len(re.findall(r"(?<!\\)&", line)) == len(table.columns) - 1
+
+
+def test_csv_text_is_no_formula() -> None:
+    table = Table(4, "t", (Column("text", "text", text=True),), (Row(("=cmd()",)), Row(("+12.97",))), "note")
+    assert [row["text"] for row in rows(table)] == ["'=cmd()", "+12.97"]
+
+
+def test_a_number_never_shows_minus_zero() -> None:
+    assert Number(-0.0001, percent=True).main == "0.0"
+    assert Number(-0.021, percent=True).main == "-2.1"
+    assert Number(12345.678, decimals=1).main == "12,345.7"
+
+
+def test_a_score_in_the_wrong_place_is_told(run: Config) -> None:
+    path = score_path_of(run, "vqa", "gpt", "sar", 0)
+    write_json(path, read_json(path) | {"recipe": "joint"})
+    with pytest.raises(UserError, match=str(path)):
+        make_table(7, run)
+
+
+def test_an_unknown_number_is_told(run: Config) -> None:
+    with pytest.raises(UserError, match="no table 9; expected one of 2, 4"):
+        make_table(9, run)

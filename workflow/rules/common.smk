@@ -29,14 +29,10 @@ save_config(CFG, CONFIG)
 SETTINGS = CFG.model_dump(mode="json")
 SIMULATED_SOURCES = list(CFG.simulator.sources) if CFG.simulator else []
 SAR_SOURCES = [source.name for source in CFG.sources if source.modality == "sar"]
-OPTICAL_SOURCES = [
-    source.name for source in CFG.sources if source.modality == "optical"
-]
+OPTICAL_SOURCES = [source.name for source in CFG.sources if source.modality == "optical"]
 STAGE2_RECIPES = [recipe for recipe in CFG.recipes if recipe != "optical"]
 FROZEN = CFG.evaluation.version != "draft"
-BENCHMARK = (
-    f"data/benchmark/{CFG.evaluation.version}" if FROZEN else f"{RESULTS}/benchmark"
-)
+BENCHMARK = f"data/benchmark/{CFG.evaluation.version}" if FROZEN else f"{RESULTS}/benchmark"
 CAPTIONS = [
     f"{RESULTS}/captions/{source.name}.{branch}.parquet"
     for source in CFG.sources

@@ -3,9 +3,7 @@
 
 rule build_stage1:
     input:
-        scenes=expand(
-            f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=OPTICAL_SOURCES
-        ),
+        scenes=expand(f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=OPTICAL_SOURCES),
         hashes=expand(
             f"{RESULTS}/scenes/{{source}}/hashes.csv",
             source=OPTICAL_SOURCES + SAR_SOURCES,

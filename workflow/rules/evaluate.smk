@@ -72,9 +72,7 @@ for name, model in CFG.models.items():
 rule score:
     input:
         benchmark=f"{RESULTS}/benchmark.json",
-        predictions=lambda wildcards: predictions(
-            wildcards.task, wildcards.model, wildcards.seed
-        ),
+        predictions=lambda wildcards: predictions(wildcards.task, wildcards.model, wildcards.seed),
     output:
         expand(
             f"{RESULTS}/scores/{{task}}/{{model}}/{{recipe}}/{{seed}}/score.json",

@@ -9,6 +9,8 @@ rule standings:
     log:
         f"{RESULTS}/logs/standings.log",
     params:
-        code=code_digest("sartext.leaderboard"),
+        code=code_digest(
+            "sartext.leaderboard.scores", "sartext.leaderboard.standings", "sartext.report.boards"
+        ),
     shell:
         "sartext leaderboard render {RESULTS}/scores --out {output} > {log} 2>&1"

@@ -37,12 +37,11 @@ rule rulegraph:
         f"{RESULTS}/logs/rulegraph.log",
     params:
         config=CONFIG,
-        rules=[
-            path.read_text()
-            for path in sorted(Path(workflow.basedir).glob("rules/*.smk"))
+        rules=digest_json([path.read_text() for path in sorted(Path(workflow.basedir).glob("rules/*.smk"))])[
+            :16
         ],
     shell:
-        "snakemake --snakefile workflow/Snakefile --configfile {params.config} --rulegraph all --forceall --nolock"
+        "snakemake --snakefile workflow/Snakefile --configfile {params.config} --forceall --rulegraph dot --nolock"
         " > {output} 2> {log}"
 
 
@@ -66,6 +65,7 @@ for number, (category, inputs) in TABLES.items():
             config=CONFIG,
             number=number,
             code=code_digest("sartext.report.tables"),
+            settings=sections("profile", "data_note", "models", "recipes", "sources", "evaluation"),
         shell:
             "sartext report table {params.number} --config {params.config} > {log} 2>&1"
 
@@ -91,6 +91,7 @@ for number, (category, inputs) in FIGURES.items():
             number=number,
             graph=f"--rulegraph {RESULTS}/rulegraph.dot" if number == 2 else "",
             code=code_digest("sartext.report.figures"),
+            settings=sections("profile", "data_note", "models", "recipes", "sources", "evaluation"),
         shell:
             "sartext report figure {params.number} --config {params.config} {params.graph} > {log} 2>&1"
 
@@ -110,7 +111,7 @@ rule page:
         f"{RESULTS}/logs/report/page.log",
     params:
         config=CONFIG,
-        code=code_digest("sartext.report"),
+        code=code_digest("sartext.report.page"),
     shell:
         "sartext report page --config {params.config} > {log} 2>&1"
 
@@ -123,6 +124,6 @@ rule index:
     log:
         f"{RESULTS}/logs/report/index.log",
     params:
-        code=code_digest("sartext.report"),
+        code=code_digest("sartext.report.page"),
     shell:
         "sartext report index > {log} 2>&1"

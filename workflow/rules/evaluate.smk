@@ -12,7 +12,7 @@ if FROZEN:
         benchmark:
             f"{RESULTS}/benchmarks/benchmark.tsv"
         params:
-            folder=subpath(output[0], strip_suffix=".json"),
+            folder=subpath(input[0], strip_suffix=".dvc"),
         shell:
             "(dvc pull -q {input} && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
 

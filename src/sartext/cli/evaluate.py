@@ -48,11 +48,16 @@ def draft(config: Path) -> None:
 
 @benchmark.command()
 @click.argument("folder", type=_FILE)
-def verify(folder: Path) -> None:
+@click.option("--out", type=_FILE, help="JSON file to write the digest to.")
+def verify(folder: Path, out: Path | None) -> None:
     """Check a benchmark folder against its manifest; a file changed by hand is named."""
+    from sartext.core.files import write_json
     from sartext.evaluation import tasks
 
-    click.echo(f"{folder}: as frozen, digest {tasks.verify(folder)}")
+    digest = tasks.verify(folder)
+    if out is not None:
+        write_json(out, {"folder": folder.as_posix(), "digest": digest})
+    click.echo(f"{folder}: as frozen, digest {digest}")
 
 
 @click.command()

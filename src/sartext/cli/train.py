@@ -34,9 +34,7 @@ def tokenizer(config: Path) -> None:
 @click.option(
     "--resume", is_flag=True, help="Leave out finished runs and go on with stopped ones; else all start anew."
 )
-def train(
-    config: Path, model: str, recipes: tuple[str, ...], seeds: tuple[int, ...], resume: bool
-) -> None:
+def train(config: Path, model: str, recipes: tuple[str, ...], seeds: tuple[int, ...], resume: bool) -> None:
     """Train a model by one or several recipes and seeds, in one process.
 
     Recipes: base (not trained), optical, sar, sar-matched, joint, two-stage (goes on from optical).

@@ -1,4 +1,4 @@
-"""Building an untrained model from a profile, and saving one so that open_clip or transformers load it as it is."""
+"""Building an untrained model from a profile, and saving one as open_clip or transformers load it."""
 
 import shutil
 from copy import deepcopy
@@ -27,7 +27,7 @@ def preprocess(config: Config) -> Preprocess:
 
 
 def open_clip_config(name: str, config: Config, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return the ``model_cfg`` of CLIP or CoCa: the profile's architecture with sizes and special ids filled in."""
+    """Return the ``model_cfg`` of CLIP or CoCa: the profile's architecture, sizes and ids filled in."""
     model = config.model(name)
     given = deepcopy(model.architecture)
     text = {
@@ -70,7 +70,7 @@ def _build_open_clip(name: str, config: Config, tokenizer: Tokenizer) -> "nn.Mod
     # open_clip leaves the memory of this matrix as it found it
     width = coca.text_decoder.width
     nn.init.normal_(coca.text_decoder.text_projection, std=width**-0.5)
-    return coca  # type: ignore[no-any-return]
+    return coca
 
 
 def blip2_config(config: Config, tokenizer: Tokenizer) -> Any:
@@ -170,7 +170,9 @@ def _save_open_clip(
         shutil.copyfile(tokenizer / file, folder / file)
 
 
-def _save_gpt(module: Any, weights: dict[str, "Tensor"], config: Config, tokenizer: Path, folder: Path) -> None:
+def _save_gpt(
+    module: Any, weights: dict[str, "Tensor"], config: Config, tokenizer: Path, folder: Path
+) -> None:
     module.save_pretrained(folder, state_dict=weights, safe_serialization=True)
     side = config.images.size
     write_json(
@@ -214,10 +216,11 @@ def save_model(
     folder: Path,
     weights: "dict[str, Tensor] | None" = None,
 ) -> None:
-    """Write a checkpoint folder: float32 safetensors, configs and the vocabulary; equal weights give equal bytes.
+    """Write a checkpoint folder: float32 safetensors, configs and the vocabulary.
 
-    CLIP and CoCa load by ``open_clip.create_model_and_transforms("local-dir:FOLDER")`` and ``get_tokenizer``; GPT
-    by transformers' ``Blip2ForConditionalGeneration``, ``Blip2Processor`` and ``AutoTokenizer``.
+    Equal weights give equal bytes. CLIP and CoCa load by
+    ``open_clip.create_model_and_transforms("local-dir:FOLDER")`` and ``get_tokenizer``; GPT by transformers'
+    ``Blip2ForConditionalGeneration``, ``Blip2Processor`` and ``AutoTokenizer``.
 
     Args:
         module: from `build_model`, trained or not.
@@ -231,7 +234,9 @@ def save_model(
 
     state = module.state_dict() if weights is None else weights
     state = {
-        key: value.detach().to("cpu", torch.float32 if value.is_floating_point() else value.dtype).contiguous()
+        key: value.detach()
+        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype)
+        .contiguous()
         for key, value in state.items()
     }
     temporary = folder / ".export"

@@ -1,22 +1,23 @@
 """Captions from a CoCa: greedy and beam search with a key/value cache.
 
-open_clip's own ``CoCa.generate`` runs the whole network again for every token. Here each token passes through
-the text tower and the multimodal decoder once: earlier keys and values are kept, and those of the image are made
-once an image. Token for token the results are those of ``generate`` with ``generation_type="top_k", top_k=1``
-(greedy) and ``"beam_search"`` with one beam group (its three default groups have no diversity term, so that each
-finds the same captions with a third of the beams).
+open_clip's own ``CoCa.generate`` runs the whole network again for every token. Here each token passes
+through the text tower and the multimodal decoder once: earlier keys and values are kept, and those of the
+image are made once an image. Token for token the results are those of ``generate`` with
+``generation_type="top_k", top_k=1`` (greedy) and ``"beam_search"`` with one beam group (its three default
+groups have no diversity term, so that each finds the same captions with a third of the beams).
 
-Rules taken over from open_clip 3.3.0 and the ``BeamSearchScorer`` of transformers: a beam's score is the sum of
-raw logits, not of log-probabilities, divided by its length (start and end counted) to the power of the length
-penalty; no end before `min_tokens`; a search ends when its worst finished caption beats the best that the open
-ones could still reach at their present length.
+Rules taken over from open_clip 3.3.0 and the ``BeamSearchScorer`` of transformers: a beam's score is the sum
+of raw logits, not of log-probabilities, divided by its length (start and end counted) to the power of the
+length penalty; no end before `min_tokens`; a search ends when its worst finished caption beats the best that
+the open ones could still reach at their present length. One rule differs: padding is never said (open_clip's
+text tower would then hide the word after it).
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -49,10 +50,10 @@ class Search:
 class _SelfAttention:
     """A block's attention to itself, one position at a time."""
 
-    def __init__(self, block: nn.Module, rows: int, length: int) -> None:
-        self.block: Any = block
-        attention = self.block.attn
-        self.heads = attention.num_heads
+    def __init__(self, block: Any, rows: int, length: int) -> None:
+        self.block = block
+        attention: Any = self.block.attn
+        self.heads: int = attention.num_heads
         width = attention.embed_dim // self.heads
         weight = attention.in_proj_weight
         self.keys = weight.new_empty(rows, self.heads, length, width)
@@ -83,10 +84,10 @@ class _SelfAttention:
 class _CrossAttention:
     """A block's attention to the image; the beams of an image are its queries."""
 
-    def __init__(self, block: nn.Module, image: Tensor) -> None:
-        self.block: Any = block
-        attention = self.block.attn
-        self.heads = attention.num_heads
+    def __init__(self, block: Any, image: Tensor) -> None:
+        self.block = block
+        attention: Any = self.block.attn
+        self.heads: int = attention.num_heads
         kv = self.block.ln_1_kv(image)
         weights = attention.in_proj_weight.chunk(3)
         biases = attention.in_proj_bias.chunk(3)
@@ -111,7 +112,8 @@ class _CrossAttention:
 class _Decoder:
     """The text tower and the multimodal decoder of a CoCa, one token at a time."""
 
-    def __init__(self, model: Any, image_tokens: Tensor, beams: int, length: int) -> None:
+    def __init__(self, model: Any, image_tokens: Tensor, beams: int, length: int, never: int) -> None:
+        self.never = never
         rows = image_tokens.shape[0] * beams
         self.text, self.multimodal = model.text, model.text_decoder
         self.unimodal = [_SelfAttention(block, rows, length) for block in self.text.transformer.resblocks]
@@ -123,11 +125,10 @@ class _Decoder:
         x = self.text.token_embedding(tokens)[:, None] + self.text.positional_embedding[position]
         for block in self.unimodal:
             x = block(x, position)
-        if self.text.cls_emb is None:
-            x = self.text.ln_final(x)
         for itself, cross in zip(self.selves, self.crosses, strict=True):
             x = cross(itself(x, position))
-        logits: Tensor = (self.multimodal.ln_final(x) @ self.multimodal.text_projection)[:, 0]
+        logits: Tensor = (self.multimodal.ln_final(x) @ self.multimodal.text_projection)[:, 0].float()
+        logits[:, self.never] = -torch.inf
         return logits
 
     def reorder(self, rows: Tensor) -> None:
@@ -239,7 +240,7 @@ def _beam(decoder: _Decoder, count: int, search: Search, ids: Specials, device: 
     totals[:, 0] = 0
     tokens = torch.full((count * width,), ids.start, dtype=torch.long, device=device)
     for position in range(search.max_tokens - 1):
-        logits = decoder(tokens, position).float()
+        logits = decoder(tokens, position)
         if position + 1 < search.min_tokens:
             logits[:, ids.end] = -torch.inf
         scores = (logits + totals.view(-1, 1)).view(count, -1)
@@ -276,15 +277,18 @@ def decode(model: Any, pixels: Tensor, search: Search, ids: Specials) -> list[li
         Token ids of each image from start to end; a beam that reached `max_tokens` may lack the end.
 
     Raises:
-        ValueError: `max_tokens` is beyond the model's context, or not above `min_tokens`.
+        ValueError: `max_tokens` is beyond the model's context, or not above `min_tokens`; or the text tower has
+            no class embedding, without which open_clip's CoCa takes no text shorter than its context.
     """
+    if model.text.cls_emb is None:
+        raise ValueError("the CoCa's text tower has no class embedding (text_cfg.embed_cls)")
     context = min(model.text.context_length, model.text_decoder.context_length)
     if not search.min_tokens < search.max_tokens <= context:
         raise ValueError(
             f"max_tokens {search.max_tokens}; expected more than {search.min_tokens}, at most {context}"
         )
     _, image_tokens = model._encode_image(pixels)
-    decoder = _Decoder(model, image_tokens, search.beams, search.max_tokens)
+    decoder = _Decoder(model, image_tokens, search.beams, search.max_tokens, never=ids.pad)
     run = _greedy if search.beams == 1 else _beam
     rows = run(decoder, pixels.shape[0], search, ids, pixels.device)
     return [row[: row.index(ids.end) + 1] if ids.end in row else row for row in rows]

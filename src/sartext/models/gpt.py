@@ -29,9 +29,7 @@ class Gpt:
         return self.preprocess.size
 
     @torch.inference_mode()
-    def answer(
-        self, images: Images, questions: Sequence[str], max_tokens: int, batch_size: int
-    ) -> list[str]:
+    def answer(self, images: Images, questions: Sequence[str], max_tokens: int, batch_size: int) -> list[str]:
         """Answer one question about each image, greedily.
 
         Args:
@@ -64,6 +62,6 @@ class Gpt:
                 eos_token_id=self.tokenizer.end,
                 pad_token_id=self.tokenizer.pad,
             )
-            for row in out[:real, ids.shape[1] :].tolist():
-                answers.append(self.tokenizer.decode(row).lower())
+            told = out[:real, ids.shape[1] :].tolist()
+            answers += [self.tokenizer.decode(row).lower() for row in told]
         return answers

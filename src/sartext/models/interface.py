@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 Kind = Literal["clip", "coca", "gpt"]
 Images = NDArray[np.uint8]
 
-# forward passes run on this many rows at all times, the last ones padded: a row's bytes then depend neither on
-# `batch_size` nor on its neighbours
+# forward passes run on this many rows at all times, the last ones padded: a row's bytes then depend neither
+# on `batch_size` nor on its neighbours
 TILE = 32
 
 

@@ -4,7 +4,7 @@ A checkpoint may come from outside: its weights are read as safetensors only, an
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sartext.core.errors import UserError
 from sartext.core.files import read_json
@@ -19,7 +19,6 @@ _EXPECTED = (
     "expected a checkpoint of 'sartext train', open_clip (open_clip_config.json) or BLIP-2 (config.json), "
     "with safetensors"
 )
-T = TypeVar("T")
 
 
 def _device(name: str) -> str:
@@ -27,7 +26,9 @@ def _device(name: str) -> str:
         import torch
 
         if not torch.cuda.is_available():
-            raise UserError("device 'cuda': no GPU was found; set engine.device to cpu, or see sartext doctor")
+            raise UserError(
+                "device 'cuda': no GPU was found; set engine.device to cpu, or see sartext doctor"
+            )
     return name
 
 
@@ -188,7 +189,7 @@ def load(spec: str | Path, device: str = "cpu") -> "Clip | Coca | Gpt":
         A `Clip`, `Coca` or `Gpt`, in float32 and evaluation mode.
 
     Raises:
-        UserError: no such model, a folder that is no checkpoint or of another kind, damaged weights, or no GPU.
+        UserError: no such model, a folder that is no checkpoint or of another kind, damaged weights, no GPU.
     """
     device = _device(device)
     name = str(spec)
@@ -199,16 +200,18 @@ def load(spec: str | Path, device: str = "cpu") -> "Clip | Coca | Gpt":
     folder = Path(name)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {_EXPECTED}, open_clip:NAME/PRETRAINED or hf:NAME")
-    return _load_open_clip_folder(folder, device) if _kind(folder) == "open_clip" else _load_blip2(name, device)
+    return (
+        _load_open_clip_folder(folder, device) if _kind(folder) == "open_clip" else _load_blip2(name, device)
+    )
 
 
-def require_kind(model: T, kind: str, spec: str | Path, needed_for: str) -> T:
-    """Return `model` if it is of a kind.
+def load_kind(spec: str | Path, kinds: tuple[str, ...], device: str = "cpu") -> Any:
+    """Load a model of one of some kinds; see `load`.
 
     Raises:
-        UserError: it is of another kind.
+        UserError: as `load`, or the model is of another kind.
     """
-    found = getattr(model, "kind", None)
-    if found != kind:
-        raise UserError(f"{spec}: a model of kind {found}; {needed_for} needs one of kind {kind}")
+    model = load(spec, device)
+    if model.kind not in kinds:
+        raise UserError(f"{spec}: a {model.kind} model; expected a checkpoint of {' or '.join(kinds)}")
     return model

@@ -1,7 +1,8 @@
 """One byte-level byte-pair vocabulary for all three models.
 
-The folder it writes loads as it is by ``transformers.AutoTokenizer`` and by open_clip's ``HFTokenizer``; a text
-becomes ``<start> pieces <end>``. Texts are lower-cased, as CLIP's own tokenizer does, and white space is folded.
+The folder it writes loads as it is by ``transformers.AutoTokenizer`` and by open_clip's ``HFTokenizer``; a
+text becomes ``<start> pieces <end>``. Texts are lower-cased, as CLIP's own tokenizer does, and white space
+is folded.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +24,8 @@ _SMALLEST = _BYTES + 4
 def train_tokenizer(texts: Iterable[str], vocabulary: int, out: Path) -> None:
     """Learn a vocabulary and write its folder.
 
-    Any text can be encoded: all 256 bytes are entries. The ids of ``<pad>``, ``<start>`` and ``<image>`` are 0, 1
-    and 2; ``<end>`` is the highest, since open_clip's CLIP may pool at the highest id.
+    Any text can be encoded: all 256 bytes are entries. The ids of ``<pad>``, ``<start>`` and ``<image>`` are
+    0, 1 and 2; ``<end>`` is the highest, since open_clip's CLIP may pool at the highest id.
 
     Args:
         texts: what to learn from, in any order: the same texts give the same bytes.
@@ -140,9 +141,10 @@ class Tokenizer:
         return ids
 
     def encode(self, texts: Sequence[str], length: int) -> NDArray[np.int64]:
-        """Return int64 (N, `length`): ``<start> pieces <end>`` and padding; a longer text is cut before its end.
+        """Return int64 (N, `length`): ``<start> pieces <end>`` and padding.
 
-        Special tokens spelled out in a text count as what they name, as in transformers.
+        A longer text is cut, its end kept. Special tokens spelled out in a text count as what they name, as
+        in transformers.
         """
         rows = np.full((len(texts), length), self.pad, dtype=np.int64)
         for row, encoded in zip(

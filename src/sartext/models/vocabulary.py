@@ -37,9 +37,7 @@ def vocabulary_texts(config: Config) -> Iterator[str]:
         for branch in _BRANCHES:
             if branch in source.branches:
                 known = _trained_on(config.results / "scenes" / source.name / "scenes.parquet")
-                for caption in read_captions(
-                    config.results / "captions" / f"{source.name}.{branch}.parquet"
-                ):
+                for caption in read_captions(config.results / "captions" / f"{source.name}.{branch}.parquet"):
                     if caption.scene_id in known:
                         yield caption.caption
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sartext.core.files import write_text
 from sartext.leaderboard.scores import Unavailable
 from sartext.leaderboard.standings import Summary
+from sartext.report.templates import FOLDER
 
 SUFFIXES = (".csv", ".md", ".tex", ".html")
 MISSING = "\N{EN DASH}"
@@ -447,7 +448,7 @@ _PAGE = """<!doctype html>
 
 def to_html(table: Table) -> str:
     """Return the table as a page of its own that needs no other file."""
-    style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    style = (FOLDER / "style.css").read_text(encoding="utf-8")
     title = escape_html(f"{table.name}. {table.title}")
     return _PAGE.format(title=title, style=style, body=html_fragment(table))
 

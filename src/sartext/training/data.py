@@ -47,10 +47,15 @@ class Pixels:
         except ValueError as error:
             raise UserError(f"{path}: not a plain npy file ({error}); ingest {source} again") from None
         wanted = (len(scenes), self._size, self._size)
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[:3] != wanted or array.shape[3] not in (1, 3):
+        if (
+            array.dtype != np.uint8
+            or array.ndim != 4
+            or array.shape[:3] != wanted
+            or array.shape[3] not in (1, 3)
+        ):
             raise UserError(
-                f"{path}: {array.dtype} {array.shape}; expected uint8 {(*wanted, '1 or 3')} as scenes.parquet "
-                f"beside it and images.size say; ingest {source} again"
+                f"{path}: {array.dtype} {array.shape}; expected uint8 {(*wanted, '1 or 3')} as "
+                f"scenes.parquet beside it and images.size say; ingest {source} again"
             )
         self._arrays[source] = array
         self._rows.update({scene.scene_id: (source, row) for row, scene in enumerate(scenes)})
@@ -83,8 +88,8 @@ class TextSet:
 
     Attributes:
         name: ``stage1`` or ``sartext``.
-        groups: for CLIP and CoCa an image with all its captions, of which a visit draws one; for GPT a question
-            with its one answer.
+        groups: for CLIP and CoCa an image with all its captions, of which a visit draws one; for GPT a
+            question with its one answer.
     """
 
     name: str
@@ -145,8 +150,8 @@ def read_set(config: Config, name: str, model: str, split: Split, pixels: Pixels
     for group in groups:
         if not pixels.known(group[0].scene_id):
             raise UserError(
-                f"{folder / 'scenes.parquet'}: scene {group[0].scene_id!r} is not among the ingested scenes of "
-                "its source; build the texts again"
+                f"{folder / 'scenes.parquet'}: scene {group[0].scene_id!r} is not among the ingested "
+                "scenes of its source; build the texts again"
             )
     return TextSet(name, tuple(groups))
 

@@ -19,7 +19,7 @@ from sartext.core.files import digest_json, read_json, sha256_bytes, write_json
 from sartext.training.objective import MAX_LOGIT_SCALE, Batch
 from sartext.training.schedule import BETAS, EPS, learning_rate, parameter_groups
 
-# with deterministic algorithms on, buckets are refilled every step: DeepSpeed's default of 5e8 takes seconds a step
+# with deterministic algorithms on, buckets are refilled every step: DeepSpeed's default of 5e8 takes seconds
 _BUCKET = 2_000_000
 _NEWEST = "newest.json"
 
@@ -102,7 +102,8 @@ def machine(engine: EngineConfig) -> Iterator[Machine]:
         dist.init_process_group(backend)
     elif ours:
         # a store in memory: no port, on which two runs at a time could meet
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+        store = dist.HashStore()  # type: ignore[attr-defined]
+        dist.init_process_group(backend, store=store, rank=0, world_size=1)
     try:
         yield Machine(dist.get_rank(), dist.get_world_size(), device)
     finally:
@@ -147,7 +148,13 @@ def weights_digest(weights: dict[str, Tensor]) -> str:
     return digest_json(
         {
             name: sha256_bytes(
-                value.detach().to("cpu", torch.float32).contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+                value.detach()
+                .to("cpu", torch.float32)
+                .contiguous()
+                .view(-1)
+                .view(torch.uint8)
+                .numpy()
+                .tobytes()
             )
             for name, value in weights.items()
         }
@@ -229,8 +236,8 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """Return the model's float32 state on the CPU; every process must ask for it."""
-        from deepspeed.utils import safe_get_full_fp32_param
         from deepspeed.runtime.zero.partition_parameters import GatheredParameters
+        from deepspeed.utils import safe_get_full_fp32_param
 
         model: nn.Module = self._objective.model
         held: dict[int, Tensor] = {}
@@ -258,7 +265,9 @@ class Trainer:
         self._where.wait()
         if self._where.first:
             # only what this file names counts: a state half written when a job was killed does not
-            write_json(folder / _NEWEST, {"tag": tag, "step": step, "inputs": inputs, "world": self._where.world})
+            write_json(
+                folder / _NEWEST, {"tag": tag, "step": step, "inputs": inputs, "world": self._where.world}
+            )
             for old in folder.glob("step-*"):
                 if old.name != tag:
                     shutil.rmtree(old, ignore_errors=True)
@@ -273,7 +282,9 @@ class Trainer:
         try:
             path, _ = self._engine.load_checkpoint(str(folder), tag=f"step-{step}")
         except Exception as error:  # torch, zip and pickle errors alike
-            raise UserError(f"{folder}: damaged ({str(error).splitlines()[0]}); train without --resume") from None
+            raise UserError(
+                f"{folder}: damaged ({str(error).splitlines()[0]}); train without --resume"
+            ) from None
         if path is None:
             raise UserError(f"{folder}: no state after step {step}; train without --resume")
 

@@ -87,8 +87,8 @@ class Log:
 def validation_batches(samples: Sequence[Sample], batch_size: int, where: Machine) -> list[list[Sample]]:
     """Cut validation samples into batches of this process.
 
-    Contrastive losses depend on the batch's size, so all batches are full; fewer samples than one batch are one
-    batch.
+    Contrastive losses depend on the batch's size, so all batches are full; fewer samples than one batch are
+    one batch.
     """
     size = min(batch_size, len(samples)) // where.world * where.world
     if size == 0:
@@ -115,7 +115,13 @@ def _check_finite(run: Run, step: int, parts: dict[str, float], samples: Sequenc
 
 
 def run_steps(
-    run: Run, trainer: Trainer, mix: Mix, val: Sequence[Sample], pixels: Pixels, where: Machine, objective: Any
+    run: Run,
+    trainer: Trainer,
+    mix: Mix,
+    val: Sequence[Sample],
+    pixels: Pixels,
+    where: Machine,
+    objective: Any,
 ) -> float:
     """Train to the end, from the newest state of the run if there is one.
 
@@ -139,9 +145,7 @@ def run_steps(
     done = run_done(run, where)
     if done:
         trainer.load(states, done)
-    batches = [
-        objective.batch(part, pixels, where.device) for part in validation_batches(val, size, where)
-    ]
+    batches = [objective.batch(part, pixels, where.device) for part in validation_batches(val, size, where)]
     log = Log(run.folder, done, where.first)
     began = time.perf_counter()
     steps = range(done, run.steps)

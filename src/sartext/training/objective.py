@@ -14,8 +14,8 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from sartext.core.config import Config
-from sartext.models.prompts import IGNORED, Prompter
 from sartext.models.interface import Preprocess
+from sartext.models.prompts import IGNORED, Prompter
 from sartext.models.tokenizer import Tokenizer
 from sartext.training.data import Pixels, Sample
 
@@ -148,7 +148,7 @@ class GptObjective(nn.Module):
         self._pad = tokenizer.pad
 
     def batch(self, samples: Sequence[Sample], pixels: Pixels, device: str) -> Batch:
-        """Return ``pixels`` (N, 3, S, S), ``ids``, ``mask`` and ``labels`` int64 (N, L), L the batch's longest."""
+        """Return ``pixels`` (N, 3, S, S) and ``ids``, ``mask``, ``labels`` int64 (N, L), L the longest."""
         ids, labels = self._prompter.lessons(
             [sample.question for sample in samples], [sample.text for sample in samples]
         )

@@ -1,6 +1,6 @@
 """Training runs: from a recipe and a seed to a checkpoint folder.
 
-``results/P/checkpoints/MODEL/RECIPE/SEED/`` holds the export (the files of `sartext.models.build.save_model`),
+``results/P/checkpoints/MODEL/RECIPE/SEED/`` holds the export (see `sartext.models.build.save_model`),
 ``train.jsonl``, ``tensorboard/``, ``state/`` (DeepSpeed's, to resume from), and, written last, ``run.json``.
 """
 
@@ -134,8 +134,8 @@ def check(config: Config, model: str, recipes: Sequence[Recipe], seeds: Sequence
     training, engine = config.model(model).training, config.engine
     if training.batch_size % engine.processes:
         raise UserError(
-            f"{config.profile}: models.{model}.training.batch_size {training.batch_size} is not a multiple of "
-            f"engine.processes {engine.processes}; make it one"
+            f"{config.profile}: models.{model}.training.batch_size {training.batch_size} is not a multiple "
+            f"of engine.processes {engine.processes}; make it one"
         )
     room = Room(config, model)
     Tokenizer.load(room.tokenizer)
@@ -280,12 +280,12 @@ def train(
         model: ``clip``, ``coca`` or ``gpt``.
         recipes: names; one that starts from another comes after it.
         seeds: one run of each recipe for each.
-        resume: leave out runs that were finished from the same inputs, and go on with those that were stopped.
-            Without it all start anew.
+        resume: leave out runs that were finished from the same inputs, and go on with those that were
+            stopped. Without it all start anew.
 
     Raises:
-        UserError: the profile has no such model or recipe; a table, image array, vocabulary or earlier checkpoint
-            is missing; an empty training split; no GPU; a loss that is not finite.
+        UserError: the profile has no such model or recipe; a table, image array, vocabulary or earlier
+            checkpoint is missing; an empty training split; no GPU; a loss that is not finite.
     """
     chosen = chosen_recipes(config, model, recipes)
     with errors_told():

@@ -31,14 +31,13 @@ def learning_rate(step: int, steps: int, training: TrainingConfig) -> float:
 
 def decays(name: str, dimensions: int) -> bool:
     """Whether weight decay holds for a parameter: open_clip's rule, which spares gains, biases and scales."""
-    return not (
-        dimensions < 2 or "bn" in name or "ln" in name or "bias" in name or "logit_scale" in name
-    )
+    return not (dimensions < 2 or "bn" in name or "ln" in name or "bias" in name or "logit_scale" in name)
 
 
 def parameter_groups(module: "nn.Module", training: TrainingConfig) -> list[dict[str, Any]]:
     """Return AdamW's two groups: without and with decay, in the order of the module's parameters."""
-    spared, decayed = [], []
+    spared: list[Any] = []
+    decayed: list[Any] = []
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             (decayed if decays(name, parameter.ndim) else spared).append(parameter)

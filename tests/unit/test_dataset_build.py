@@ -1,0 +1,386 @@
+"""Stage 1 and SAR-TEXT from small ingested sources with a leak of each kind planted in them."""
+
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dataset_files import Pixels, contents, ingested, make_config, make_image, nudged
+from PIL import Image
+
+from sartext.cli import main
+from sartext.core.config import Config, save_config
+from sartext.core.errors import UserError
+from sartext.core.files import read_json, write_json
+from sartext.core.records import Box, Caption, Scene, Turn
+from sartext.core.tables import read_captions, read_questions, read_scenes, write_records
+from sartext.dataset import build_sartext, build_stage1
+from sartext.narrator import narrate_source
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "boxes": {"format": "coco", "branches": ["a2c"], "classes": {"ship": "ship", "bridge": "bridge"}},
+    "pairs": {"format": "pairs", "branches": ["pair"]},
+    "words": {"format": "karpathy"},
+    "talk": {"format": "dialogues"},
+}
+
+
+class World:
+    """Four sources of distinct images: 6 with boxes, 4 pairs, 5 captioned and 4 spoken of, test last."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.scenes: dict[str, list[Scene]] = {name: [] for name in SOURCES}
+        self.images: dict[str, list[Pixels]] = {name: [] for name in SOURCES}
+        self.twins: list[Pixels] = []
+        for name, count in (("boxes", 6), ("pairs", 4), ("words", 5), ("talk", 4)):
+            for number in range(1, count + 1):
+                split = "test" if number == count else "val" if number == count - 1 else "train"
+                self.add(name, number, split)
+
+    def add(self, source: str, number: int, split: str) -> None:
+        modality = "sar" if source in ("boxes", "pairs") else "optical"
+        scene_id = f"{source}/{number}"
+        ships = (Box("ship", 10, 10, 8, 8), Box("ship", 40, 40, 8, 8))[: number % 2 + 1]
+        scene = Scene(
+            scene_id, source, split, modality, f"data/{scene_id}.png", 96, 96,  # type: ignore[arg-type]
+            boxes=ships if source == "boxes" else (),
+            twin=f"data/{scene_id}o.png" if source == "pairs" else None,
+            captions=(f"a ship no {number} .", "a  harbor .", "A harbor.") if source == "words" else (),
+            dialogue=(Turn("Is there a ship?", "Yes"),) if source == "talk" else (),
+            annotated=source != "pairs",
+        )  # fmt: skip
+        self.scenes[source].append(scene)
+        self.images[source].append(make_image(scene_id, channels=0 if modality == "sar" else 3))
+        if source == "pairs":
+            self.twins.append(make_image(f"{scene_id}o", channels=3))
+
+    def write(self) -> None:
+        for name, scenes in self.scenes.items():
+            ingested(self.config, scenes, self.images[name], self.twins if name == "pairs" else None)
+        folder = self.config.results / "captions"
+        narrate_source(self.config, "boxes", "a2c", folder / "boxes.a2c.parquet")
+        said = [Caption(scene.scene_id, "pair", "  a dark\tlake .") for scene in self.scenes["pairs"]]
+        write_records(folder / "pairs.pair.parquet", said, Caption)
+
+    def build(self, with_benchmark: bool = True) -> dict[str, Any]:
+        self.write()
+        build_stage1(self.config, with_benchmark)
+        build_sartext(self.config, with_benchmark)
+        report: dict[str, Any] = read_json(self.config.results / "sartext" / "leakage.json")
+        return report
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.chdir(tmp_path)
+    return World(make_config(**SOURCES))
+
+
+def kept(config: Config, stage: str) -> set[str]:
+    return {scene.scene_id for scene in read_scenes(config.results / stage / "scenes.parquet")}
+
+
+def dropped(config: Config, stage: str) -> dict[str, tuple[str, str]]:
+    with (config.results / stage / "dropped.csv").open(encoding="utf-8", newline="") as stream:
+        return {row["scene_id"]: (row["reason"], row["other"]) for row in csv.DictReader(stream)}
+
+
+def test_nothing_leaks_nothing_is_dropped(world: World) -> None:
+    report = world.build()
+    assert report["pairs"] == []
+    assert (report["dropped"], report["remaining"]) == (0, 0)
+    # training and val images of 6 + 4 + 5 + 4 scenes less one test image each
+    assert report["checked"] == 15
+    # one test image a source, and the twin of the pair
+    assert report["tests"] == 5
+    assert kept(world.config, "sartext") == {s.scene_id for n in ("boxes", "pairs") for s in world.scenes[n]}
+    assert kept(world.config, "stage1") == {s.scene_id for n in ("words", "talk") for s in world.scenes[n]}
+
+
+def plant(world: World, kind: str) -> tuple[str, str, str]:
+    """Plant one leak; return the training scene, the test scene and the kind that must be reported."""
+    sar, optical = world.images["boxes"][5], world.images["words"][4]
+    if kind == "exact, one source":
+        world.images["boxes"][0] = sar
+        return "boxes/1", "boxes/6", "exact"
+    if kind == "near, one source":
+        world.images["boxes"][1] = nudged(sar)
+        return "boxes/2", "boxes/6", "near"
+    if kind == "exact, other source":
+        world.images["pairs"][0] = sar
+        return "pairs/1", "boxes/6", "exact"
+    if kind == "near, other source, val":
+        world.images["pairs"][2] = nudged(sar)
+        return "pairs/3", "boxes/6", "near"
+    if kind == "twin of a test image in stage 1":
+        world.images["words"][0] = world.twins[3]
+        return "words/1", "pairs/4", "exact twin"
+    if kind == "near twin of a test image in stage 1":
+        world.images["talk"][0] = nudged(world.twins[3])
+        return "talk/1", "pairs/4", "near twin"
+    if kind == "twin of a training image is a test image's":
+        world.twins[0] = world.twins[3]
+        return "pairs/1", "pairs/4", "exact twin"
+    if kind == "optical test image in stage 1":
+        world.images["talk"][1] = optical
+        return "talk/2", "words/5", "exact"
+    assert kind == "optical test image as a twin"
+    world.twins[1] = nudged(optical)
+    return "pairs/2", "words/5", "near twin"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "exact, one source", "near, one source", "exact, other source", "near, other source, val",
+        "twin of a test image in stage 1", "near twin of a test image in stage 1",
+        "twin of a training image is a test image's", "optical test image in stage 1",
+        "optical test image as a twin",
+    ],
+)  # fmt: skip
+def test_a_planted_leak_of_each_kind_is_found_and_dropped(world: World, kind: str) -> None:
+    train, test, said = plant(world, kind)
+    report = world.build()
+    assert [(pair["train"], pair["test"], pair["kind"]) for pair in report["pairs"]] == [(train, test, said)]
+    assert (report["dropped"], report["remaining"]) == (1, 0)
+    stage = "stage1" if train.split("/")[0] in ("words", "talk") else "sartext"
+    assert report["pairs"][0]["stage"] == stage
+    assert train not in kept(world.config, stage)
+    assert test in kept(world.config, "stage1") | kept(world.config, "sartext")
+    assert dropped(world.config, stage) == {train: (f"coincides with a test image ({said})", test)}
+
+
+def freeze(folder: Path, **images: Pixels) -> None:
+    for name, image in images.items():
+        path = folder / "captioning" / "images" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    write_json(folder / "manifest.json", {"files": {}, "digest": ""})
+
+
+@pytest.mark.parametrize(("change", "said"), [(False, "exact"), (True, "near")])
+def test_images_of_the_frozen_benchmark_are_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bool, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = World(make_config("v0", **SOURCES))
+    image = world.images["boxes"][1]
+    freeze(
+        Path("data/benchmark/v0"), other__9=make_image("elsewhere"), old__7=nudged(image) if change else image
+    )
+    report = world.build()
+    assert (report["benchmark"], report["benchmark_images"]) == ("v0", 2)
+    assert [(pair["train"], pair["test"], pair["kind"]) for pair in report["pairs"]] == [
+        ("boxes/2", "old/7", said)
+    ]
+
+
+def test_a_missing_benchmark_stops_the_build_unless_one_is_to_be_frozen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = World(make_config("v0", **SOURCES))
+    world.write()
+    with pytest.raises(UserError, match=r"data/benchmark/v0: no benchmark there.*dvc pull"):
+        build_stage1(world.config)
+    assert world.build(with_benchmark=False)["benchmark"] is None
+
+
+def test_images_without_a_caption_and_copies_are_dropped_with_their_reason(world: World) -> None:
+    boxes = world.scenes["boxes"]
+    boxes[0] = replace(boxes[0], boxes=())
+    boxes[5] = replace(boxes[5], boxes=())
+    world.images["boxes"][2] = world.images["boxes"][1]
+    world.images["words"][1] = nudged(world.images["words"][0])
+    report = world.build()
+    assert report["dropped"] == 0
+    assert dropped(world.config, "sartext") == {
+        "boxes/1": ("nothing to say", ""),
+        "boxes/6": ("nothing to say", ""),
+        "boxes/3": ("repeats another image (exact)", "boxes/2"),
+    }
+    assert dropped(world.config, "stage1") == {"words/2": ("repeats another image (near)", "words/1")}
+    statistics = read_json(world.config.results / "sartext" / "statistics.json")
+    assert statistics["dropped"] == {"nothing to say": 2, "repeats another image (exact)": 1}
+
+
+def test_captions_and_questions_of_both_stages(world: World) -> None:
+    world.build()
+    stage1 = read_captions(world.config.results / "stage1" / "captions.parquet")
+    # two of three sentences say the same once cleaned
+    assert [(c.branch, c.caption) for c in stage1 if c.scene_id == "words/1"] == [
+        ("given", "A ship no 1."), ("given", "A harbor."),
+    ]  # fmt: skip
+    asked = read_questions(world.config.results / "stage1" / "questions.parquet")
+    assert {(q.type, q.question, q.answer) for q in asked} == {("presence", "Is there a ship?", "yes")}
+    said = read_captions(world.config.results / "sartext" / "captions.parquet")
+    assert Counter(c.branch for c in said) == {"a2c": 12, "pair": 4}
+    assert {c.caption for c in said if c.branch == "pair"} == {"A dark lake."}
+    questions = read_questions(world.config.results / "sartext" / "questions.parquet")
+    assert {q.scene_id.split("/")[0] for q in questions} == {"boxes"}
+    # bridges are annotated by this source and none is there, so it can be asked for
+    assert any("bridge" in q.question and q.answer in ("no", "0") for q in questions)
+    summary = read_json(world.config.results / "stage1" / "summary.json")
+    assert summary["images"] == {"train": 5, "val": 2, "test": 2}
+    assert summary["by_source"]["words"]["captions"] == 10
+
+
+def test_statistics_are_those_of_a_count_by_hand(world: World) -> None:
+    world.build()
+    found = read_json(world.config.results / "sartext" / "statistics.json")
+    assert found["all"]["images"] == {"train": 6, "val": 2, "test": 2}
+    # boxes: 3 scenes of 1 ship in the corner, 3 of 2 with one in the middle; pairs: 4 times one caption
+    boxes = found["by_source"]["boxes"]
+    assert boxes["captions"] == 12
+    assert boxes["captions_by_split"] == {"train": 8, "val": 2, "test": 2}
+    assert boxes["distinct"] == 4
+    assert boxes["repeated_share"] == 1.0
+    # "There is 1 ship." 4 words; "... at the edge of this image." 10; "There are 2 ships." 4;
+    # "There is 1 ship in the center, and 1 ship at the edge of this image." 16
+    assert boxes["lengths"] == {"4": 6, "10": 3, "16": 3}
+    assert boxes["mean_words"] == pytest.approx((6 * 4 + 3 * 10 + 3 * 16) / 12)
+    assert boxes["vocabulary"] == len(
+        set("there is 1 ship at the edge of this image are 2 ships in center and".split())  # noqa: SIM905
+    )
+    assert boxes["objects"] == {"ship": 9}
+    assert boxes["images_with"] == {"ship": 6}
+    assert boxes["objects_per_image"] == {"1": 3, "2": 3}
+    assert found["by_source_and_branch"] == {
+        "boxes": {"a2c": {"images": 6, "captions": 12}},
+        "pairs": {"pair": {"images": 4, "captions": 4}},
+    }
+    assert found["by_branch"]["pair"]["lengths"] == {"3": 4}
+    assert dict(map(tuple, found["words"]))["ship"] == 12
+    assert sum(found["questions"]["by_type"].values()) == found["questions"]["questions"] > 0
+
+
+def test_exports_have_the_forms_others_read(world: World) -> None:
+    world.build()
+    folder = world.config.results / "sartext" / "exports"
+    with (folder / "sartext.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["filepath", "caption"]
+    assert len(rows) == 4 * 2 + 2
+    assert {row["filepath"] for row in rows} == {
+        f"data/{name}.png" for name in ("boxes/1", "boxes/2", "boxes/3", "boxes/4", "pairs/1", "pairs/2")
+    }
+    total = 0
+    for split in ("train", "val", "test"):
+        coco = read_json(folder / f"captions_{split}.json")
+        ids = {image["id"] for image in coco["images"]}
+        assert all(note["image_id"] in ids for note in coco["annotations"])
+        assert len({note["id"] for note in coco["annotations"]}) == len(coco["annotations"])
+        total += len(coco["annotations"])
+        for dialogue in read_json(folder / f"dialogues_{split}.json"):
+            assert set(dialogue) == {"id", "image", "conversations"}
+            speakers = [turn["from"] for turn in dialogue["conversations"]]
+            assert speakers == ["human", "gpt"] * (len(speakers) // 2)
+    assert total == 16
+
+
+def test_coco_export_is_read_by_the_coco_tools(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    from pycocotools.coco import COCO
+
+    world.build()
+    coco = COCO(str(world.config.results / "sartext" / "exports" / "captions_train.json"))
+    assert len(coco.getImgIds()) == 6
+    assert all(note["caption"].endswith(".") for note in coco.loadAnns(coco.getAnnIds()))
+
+
+def test_two_builds_write_equal_bytes(world: World) -> None:
+    world.build()
+    first = {stage: contents(world.config.results / stage) for stage in ("stage1", "sartext")}
+    world.build()
+    assert first == {stage: contents(world.config.results / stage) for stage in ("stage1", "sartext")}
+    assert {"scenes.parquet", "leakage.json", "exports/sartext.csv"} <= set(first["sartext"])
+
+
+def test_the_command_builds_both_parts(world: World) -> None:
+    world.write()
+    save_config(world.config, Path("profile.yaml"))
+    main(["build", "--config", "profile.yaml", "--part", "stage1"])
+    assert not (world.config.results / "sartext").exists()
+    main(["build", "--config", "profile.yaml"])
+    assert (world.config.results / "sartext" / "statistics.json").is_file()
+
+
+def remove(path: str) -> Any:
+    return lambda world: (world.config.results / path).unlink()
+
+
+def shuffled(world: World) -> None:
+    path = world.config.results / "scenes" / "boxes" / "images.npy"
+    np.save(path, np.load(path)[:3])
+
+
+def stranger(world: World) -> None:
+    write_records(
+        world.config.results / "captions" / "boxes.a2c.parquet",
+        [Caption("boxes/99", "a2c", "A ship.")],
+        Caption,
+    )
+
+
+def bad_hash(world: World) -> None:
+    path = world.config.results / "scenes" / "boxes" / "hashes.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1].rsplit(",", 1)[0] + ",xyz", *lines[2:]]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (remove("captions/boxes.a2c.parquet"), "boxes.a2c.parquet: no such file"),
+        (remove("scenes/words/hashes.csv"), "hashes.csv: no table of scene_id,sha256,phash"),
+        (remove("scenes/pairs/twins.npy"), "twins.npy: no readable array"),
+        (remove("scenes/talk/scenes.parquet"), "scenes.parquet: no such file"),
+        (shuffled, "images.npy: 3 images, but 6 scenes"),
+        (stranger, "boxes/99: no such scene"),
+        (bad_hash, "perceptual hash 'xyz'"),
+    ],
+)
+def test_missing_or_foreign_inputs_are_named(
+    world: World, harm: Any, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write()
+    harm(world)
+    save_config(world.config, Path("profile.yaml"))
+    with pytest.raises(SystemExit) as stop:
+        main(["build", "--config", "profile.yaml"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_no_training_image_left_is_told(world: World) -> None:
+    for name in ("boxes", "pairs"):
+        world.scenes[name] = [replace(scene, split="test") for scene in world.scenes[name]]
+    world.write()
+    build_stage1(world.config)
+    with pytest.raises(UserError, match="SAR-TEXT: no training image is left of 10 scenes"):
+        build_sartext(world.config)
+
+
+def test_a_stage_1_that_leaks_after_all_is_refused(world: World) -> None:
+    """Stage 1 built before a test image came in: SAR-TEXT checks it once more."""
+    world.write()
+    build_stage1(world.config)
+    world.twins[3] = world.images["words"][0]
+    world.write()
+    with pytest.raises(
+        UserError, match=r"stage 1: 1 images still coincide.*words/1 with pairs/4 \(exact twin\)"
+    ):
+        build_sartext(world.config)
+
+
+def test_every_source_needs_its_modality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="none is optical"):
+        build_stage1(make_config(boxes=SOURCES["boxes"]))
+    with pytest.raises(UserError, match="none is SAR"):
+        build_sartext(make_config(words=SOURCES["words"]))

@@ -7,8 +7,8 @@ import numpy as np
 
 from sartext.core.config import Config, parse_config
 from sartext.core.records import Caption, Question, Scene
-from sartext.core.tables import write_records
 from sartext.core.seeds import generator
+from sartext.core.tables import write_records
 from sartext.models.tokenizer import train_tokenizer
 
 SIZE = 32

@@ -1,7 +1,5 @@
 """GPT's prompts, by hand and as transformers' own processor writes them."""
 
-from pathlib import Path
-
 import pytest
 from models_toy import toy_texts
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_toy import toy_set, toy_config, toy_texts
+from models_toy import toy_config, toy_set, toy_texts
 
 from sartext.core.errors import UserError
 from sartext.core.files import list_files
@@ -30,7 +30,10 @@ def tokenizer(folder: Path) -> Tokenizer:
 
 @given(
     words=st.lists(
-        st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C", "M", "Lu", "Lt", "Lm", "No")), min_size=1)
+        st.text(
+            st.characters(codec="utf-8", exclude_categories=("Z", "C", "M", "Lu", "Lt", "Lm", "No")),
+            min_size=1,
+        )
     )
 )
 def test_any_text_comes_back(tokenizer: Tokenizer, words: list[str]) -> None:
@@ -93,7 +96,9 @@ def test_too_small_or_without_texts(tmp_path: Path) -> None:
         Tokenizer.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}']
+)
 def test_a_damaged_vocabulary(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(UserError, match=r"tokenizer\.json"):

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 
-def _snakemake(root: Path, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _snakemake(
+    root: Path, folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on the checkout's workflow in a folder of its own, so that no run is touched."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
@@ -52,7 +54,11 @@ def test_a_mistake_stops_the_run_before_it_starts(
 
 def test_the_samples_profile_says_which_folder_it_misses(root: Path, tmp_path: Path) -> None:
     done = _snakemake(
-        root, tmp_path, "--configfile", str(root / "config" / "samples.yaml"), SARTEXT_SAMPLES=str(tmp_path / "none")
+        root,
+        tmp_path,
+        "--configfile",
+        str(root / "config" / "samples.yaml"),
+        SARTEXT_SAMPLES=str(tmp_path / "none"),
     )
     assert done.returncode == 2
     assert str(tmp_path / "none") in _said(done)[0]

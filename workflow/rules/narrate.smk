@@ -32,7 +32,7 @@ rule narrate_pairs:
     params:
         config=CONFIG,
         captioner=lambda wildcards, input: Path(input.captioner).parent,
-        code=code_digest("sartext.narrator", "sartext.models"),
+        code=code_digest("sartext.narrator.pair"),
         settings=sections("narrator", "evaluation"),
     shell:
         "sartext narrate run --config {params.config} {wildcards.source} pair --captioner {params.captioner}"

@@ -1,10 +1,9 @@
 """The machine under the loop: processes, determinism, DeepSpeed, and the state to resume from."""
 
+import atexit
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,7 @@ def set_deterministic(threads: int) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-@contextmanager
-def machine(engine: EngineConfig) -> Iterator[Machine]:
+def machine(engine: EngineConfig) -> Machine:
     """Join the processes of a run (see torchrun's environment), or stand alone.
 
     Raises:
@@ -96,19 +94,17 @@ def machine(engine: EngineConfig) -> Iterator[Machine]:
         device = f"cuda:{local}"
     else:
         os.environ["DS_ACCELERATOR"] = "cpu"
-    backend = "nccl" if engine.device == "cuda" else "gloo"
-    ours = not dist.is_initialized()
-    if ours and engine.processes > 1:
-        dist.init_process_group(backend)
-    elif ours:
-        # a store in memory: no port, on which two runs at a time could meet
-        store = dist.HashStore()  # type: ignore[attr-defined]
-        dist.init_process_group(backend, store=store, rank=0, world_size=1)
-    try:
-        yield Machine(dist.get_rank(), dist.get_world_size(), device)
-    finally:
-        if ours:
-            dist.destroy_process_group()
+    if not dist.is_initialized():
+        backend = "nccl" if engine.device == "cuda" else "gloo"
+        if engine.processes > 1:
+            dist.init_process_group(backend)
+        else:
+            # a store in memory: no port, on which two runs at a time could meet
+            store = dist.HashStore()  # type: ignore[attr-defined]
+            dist.init_process_group(backend, store=store, rank=0, world_size=1)
+        # not sooner: DeepSpeed keeps the group for as long as the process lives
+        atexit.register(dist.destroy_process_group)
+    return Machine(dist.get_rank(), dist.get_world_size(), device)
 
 
 def _deepspeed() -> Any:

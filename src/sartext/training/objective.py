@@ -67,6 +67,11 @@ def token_loss(logits: Tensor, labels: Tensor, ignored: int) -> Tensor:
     return total * world / count.clamp(min=1)
 
 
+def _seen_by(model: nn.Module, pixels: Tensor) -> Tensor:
+    """Pixels in the type of the model's weights."""
+    return pixels.to(next(model.parameters()).dtype)
+
+
 class Objective(Protocol):
     """A model with its loss."""
 
@@ -104,7 +109,7 @@ class ClipObjective(_Paired):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``contrastive_loss``."""
         model: Any = self.model
-        images, texts, scale = model(batch["pixels"], batch["ids"])[:3]
+        images, texts, scale = model(_seen_by(model, batch["pixels"]), batch["ids"])[:3]
         return {"contrastive_loss": contrastive_loss(images.float(), texts.float(), scale.float())}
 
 
@@ -125,7 +130,7 @@ class CocaObjective(_Paired):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``contrastive_loss`` and ``caption_loss``."""
         model: Any = self.model
-        out = model(batch["pixels"], batch["ids"])
+        out = model(_seen_by(model, batch["pixels"]), batch["ids"])
         contrastive = contrastive_loss(
             out["image_features"].float(), out["text_features"].float(), out["logit_scale"].float()
         )
@@ -165,7 +170,7 @@ class GptObjective(nn.Module):
         """Return ``answer_loss``."""
         model: Any = self.model
         logits = model(
-            pixel_values=batch["pixels"],
+            pixel_values=_seen_by(model, batch["pixels"]),
             input_ids=batch["ids"],
             attention_mask=batch["mask"],
             use_cache=False,

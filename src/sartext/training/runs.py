@@ -296,11 +296,10 @@ def train(
                 return
         from sartext.training.engine import machine
 
-        room = Room(config, model)
-        with machine(config.engine) as where:
-            for seed in seeds:
-                for recipe in chosen:
-                    _run(room, recipe, seed, resume, where)
+        room, where = Room(config, model), machine(config.engine)
+        for seed in seeds:
+            for recipe in chosen:
+                _run(room, recipe, seed, resume, where)
 
 
 def export_files(folder: Path) -> list[Path]:

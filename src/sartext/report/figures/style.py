@@ -1,5 +1,6 @@
 """How figures look, and how they are written: the same bytes each time."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,9 +101,13 @@ def new_figure(width: float, height: float, note: str) -> "Figure":
 def wrapped(text: str, columns: int, lines: int) -> str:
     """Return text on at most `lines` lines of `columns` letters, an ellipsis where it was cut.
 
-    Text from outside is made plain: matplotlib would read ``$...$`` as mathematics.
+    Text from outside is made plain: matplotlib would read ``$...$`` as mathematics, and an untrained model writes
+    bytes that are no letters, shown as one dot a run.
     """
-    folded = textwrap.wrap(" ".join(text.split()), columns) or [""]
+    plain = "".join(
+        letter if letter.isprintable() and letter != "\ufffd" else "\x00" for letter in " ".join(text.split())
+    )
+    folded = textwrap.wrap(re.sub("\x00+", "·", plain), columns) or [""]
     if len(folded) > lines:
         folded = folded[:lines]
         folded[-1] = folded[-1][: columns - 1].rstrip(" .,;") + "…"

@@ -1,0 +1,261 @@
+"""Training under DeepSpeed: it learns, agrees with plain PyTorch, and equal runs end with equal bytes."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models_toy import square, toy_config, toy_world
+
+from sartext.core.config import Config
+from sartext.core.errors import UserError
+from sartext.core.records import Caption
+from sartext.core.tables import write_records
+from sartext.models import Tokenizer, load
+from sartext.models.build import build_model, preprocess, read_weights
+from sartext.training import train
+from sartext.training.data import Mix, Pixels, read_set
+from sartext.training.loop import Log
+from sartext.training.objective import build_objective
+from sartext.training.runs import export_files, run_folder
+from sartext.training.schedule import BETAS, EPS, learning_rate, parameter_groups
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toy")
+    toy_world(folder)
+    return folder
+
+
+@pytest.fixture
+def world(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh working directory with all that training reads."""
+    shutil.copytree(toy / "results", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    yield tmp_path
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+def _log(config: Config, model: str, recipe: str, seed: int = 0) -> list[dict[str, Any]]:
+    path = run_folder(config, model, recipe, seed) / "train.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _summary(config: Config, model: str, recipe: str, seed: int = 0) -> dict[str, Any]:
+    return json.loads((run_folder(config, model, recipe, seed) / "run.json").read_text())
+
+
+def _bytes(config: Config, model: str, recipe: str, seed: int = 0) -> dict[str, bytes]:
+    folder = run_folder(config, model, recipe, seed)
+    return {path.as_posix(): (folder / path).read_bytes() for path in export_files(folder)}
+
+
+@pytest.mark.parametrize(
+    ("model", "steps", "rate", "below"),
+    [("clip", 40, 3e-3, 1.9), ("coca", 40, 3e-3, 3.2), ("gpt", 40, 5e-3, 1.3)],
+)
+def test_the_loss_falls(world: Path, model: str, steps: int, rate: float, below: float) -> None:
+    config = toy_config(
+        model, stage1_samples=16 * steps, learning_rate=rate, val_interval=20, checkpoint_interval=1000
+    )
+    train(config, model, ["optical"], [0])
+    log = _log(config, model, "optical")
+    assert [record["step"] for record in log] == list(range(1, steps + 1))
+    assert log[-1]["samples"] == 16 * steps
+    first, last = (sum(record["loss"] for record in part) / 3 for part in (log[:3], log[-3:]))
+    assert last < below < first
+    assert last < 0.75 * first
+    parts = [name for name in log[0] if name.endswith("_loss") and name != "val_loss"]
+    assert log[0]["loss"] == pytest.approx(sum(log[0][name] for name in parts))
+    assert [record["step"] for record in log if record["val_loss"] is not None] == [20, 40]
+    assert list((run_folder(config, model, "optical", 0) / "tensorboard").glob("events.*"))
+    assert load(run_folder(config, model, "optical", 0)).kind == model
+
+
+def test_a_trained_clip_finds_its_captions(world: Path) -> None:
+    config = toy_config("clip", stage1_samples=16 * 120, val_interval=1000, checkpoint_interval=1000)
+    train(config, "clip", ["base", "optical"], [0])
+    images = [square("opt", number) for number in range(40) if number % 10 < 8]
+    texts = [f"There is a {colour} square in the {place}." for _, colour, place in images]
+    right = {}
+    for recipe in ("base", "optical"):
+        model: Any = load(run_folder(config, "clip", recipe, 0))
+        shown = np.stack([image for image, _, _ in images])
+        best = (model.encode_images(shown, 32) @ model.encode_texts(texts, 32).T).argmax(axis=1)
+        right[recipe] = np.mean([texts[place] == told for place, told in zip(best, texts, strict=True)])
+    assert right["base"] < 0.4
+    assert right["optical"] > 0.6
+
+
+def _plain_losses(config: Config, count: int) -> list[float]:
+    """The same training by PyTorch alone."""
+    tokenizer = Path("results/toy/tokenizer")
+    training = config.models["clip"].training
+    model = build_model("clip", config, tokenizer, 0)
+    objective = build_objective("clip", model, config, Tokenizer.load(tokenizer), preprocess(config))
+    pixels = Pixels(config)
+    mix = Mix(((read_set(config, "sartext", "clip", "train", pixels), training.stage2_samples),), 0)
+    optimizer = torch.optim.AdamW(parameter_groups(objective, training), betas=BETAS, eps=EPS)
+    losses = []
+    for step in range(count):
+        batch = objective.batch(mix.samples(step * 16, (step + 1) * 16), pixels, "cpu")
+        loss = objective(batch)["contrastive_loss"]
+        losses.append(loss.item())
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, count, training)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(objective.parameters(), training.clip_norm)
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, math.log(100))
+    return losses
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_every_zero_stage_trains_as_plain_pytorch(world: Path, stage: int) -> None:
+    """Losses of six steps agree within 1e-4 of their size; sums are taken in another order."""
+    config = toy_config("clip", {"zero_stage": stage}, stage2_samples=96)
+    train(config, "clip", ["sar"], [0])
+    losses = [record["loss"] for record in _log(config, "clip", "sar")]
+    assert losses == pytest.approx(_plain_losses(config, 6), rel=1e-4)
+    weights = read_weights(run_folder(config, "clip", "sar", 0))
+    assert all(bool(torch.isfinite(value).all()) for value in weights.values())
+
+
+@pytest.mark.parametrize("model", ["clip", "coca", "gpt"])
+def test_bfloat16_keeps_float32_weights(world: Path, model: str) -> None:
+    """Losses stay near those of float32, and the export is the optimizer's float32 copy, not its rounding."""
+    exact, rounded = toy_config(model), toy_config(model, {"precision": "bfloat16"})
+    train(exact, model, ["sar"], [0])
+    losses = [record["loss"] for record in _log(exact, model, "sar")]
+    train(rounded, model, ["sar"], [0])
+    assert [record["loss"] for record in _log(rounded, model, "sar")] == pytest.approx(losses, rel=0.05)
+    weights = read_weights(run_folder(rounded, model, "sar", 0)).values()
+    assert any(not torch.equal(value, value.bfloat16().float()) for value in weights)
+
+
+def test_the_logit_scale_stays_below_100(world: Path) -> None:
+    config = toy_config("clip", stage2_samples=64, learning_rate=3.0)
+    train(config, "clip", ["sar"], [0])
+    scale = read_weights(run_folder(config, "clip", "sar", 0))["logit_scale"].item()
+    assert 0 <= scale <= math.log(100) + 1e-6
+
+
+def test_two_runs_are_equal_and_seeds_are_not(world: Path) -> None:
+    config = toy_config("coca")
+    train(config, "coca", ["sar"], [0, 1])
+    first, other = _bytes(config, "coca", "sar", 0), _bytes(config, "coca", "sar", 1)
+    assert "open_clip_model.safetensors" in first
+    train(config, "coca", ["sar"], [0])
+    assert _bytes(config, "coca", "sar", 0) == first
+    assert other != first
+
+
+def test_two_stage_goes_on_from_optical(world: Path) -> None:
+    config = toy_config("clip")
+    with pytest.raises(UserError, match="recipe two-stage starts from optical: run 'sartext train"):
+        train(config, "clip", ["two-stage"], [0])
+    train(config, "clip", ["two-stage", "base", "optical"], [0])
+    base, optical, two = (_summary(config, "clip", name) for name in ("base", "optical", "two-stage"))
+    assert base["weights_at_start"] == base["weights_at_end"] == optical["weights_at_start"]
+    assert two["weights_at_start"] == optical["weights_at_end"] != two["weights_at_end"]
+    assert (base["steps"], optical["steps"], two["steps"]) == (0, 2, 3)
+    assert (base["samples"], optical["samples"], two["samples"]) == (0, 32, 48)
+    assert (
+        base["parameters"]
+        == two["parameters"]
+        == sum(value.numel() for value in read_weights(run_folder(config, "clip", "base", 0)).values())
+    )
+    # a fresh schedule: it warms up again
+    assert _log(config, "clip", "two-stage")[0]["lr"] == learning_rate(0, 3, config.models["clip"].training)
+    whole = _bytes(config, "clip", "two-stage")
+    train(config, "clip", ["two-stage"], [0])
+    assert _bytes(config, "clip", "two-stage") == whole
+
+
+def _stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupt a run while it writes the record of a step."""
+    write = Log.write
+
+    def interrupted(log: Log, record: dict[str, Any]) -> None:
+        write(log, record)
+        if record["step"] == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Log, "write", interrupted)
+
+
+def test_a_stopped_run_ends_with_the_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy_config("gpt", stage2_samples=96)
+    train(config, "gpt", ["sar"], [0])
+    whole, losses = _bytes(config, "gpt", "sar"), [record["loss"] for record in _log(config, "gpt", "sar")]
+    shutil.rmtree(run_folder(config, "gpt", "sar", 0))
+    with monkeypatch.context() as patch:
+        _stop_at(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, "gpt", ["sar"], [0])
+    folder = run_folder(config, "gpt", "sar", 0)
+    assert not (folder / "run.json").exists()
+    assert json.loads((folder / "state" / "newest.json").read_text())["step"] == 4
+    # a newer state that was half written when the job was killed does not count
+    (folder / "state" / "step-6").mkdir()
+    train(config, "gpt", ["sar"], [0], resume=True)
+    assert _bytes(config, "gpt", "sar") == whole
+    assert [record["loss"] for record in _log(config, "gpt", "sar")] == losses
+    assert [entry.name for entry in (folder / "state").glob("step-*")] == ["step-6"]
+
+
+def test_resume_leaves_finished_runs_alone_and_sees_changed_inputs(world: Path) -> None:
+    config = toy_config("clip")
+    train(config, "clip", ["optical"], [0], resume=True)
+    path = run_folder(config, "clip", "optical", 0) / "run.json"
+    before = path.stat().st_mtime_ns
+    train(config, "clip", ["optical"], [0], resume=True)
+    assert path.stat().st_mtime_ns == before
+    old = _bytes(config, "clip", "optical")
+    captions = [Caption(f"opt/{number}", "given", f"Image {number}.") for number in range(60)]
+    write_records(config.results / "stage1" / "captions.parquet", captions, Caption)
+    train(config, "clip", ["optical"], [0], resume=True)
+    assert path.stat().st_mtime_ns != before
+    assert _bytes(config, "clip", "optical") != old
+    assert len(_log(config, "clip", "optical")) == 2
+
+
+def test_a_loss_that_is_not_finite_names_its_scenes(world: Path) -> None:
+    config = toy_config("clip", stage2_samples=480, learning_rate=1e30)
+    with pytest.raises(UserError, match=r"clip sar, seed 0: contrastive_loss is nan at step \d+; .*sar/\d+"):
+        train(config, "clip", ["sar"], [0])
+    assert not (run_folder(config, "clip", "sar", 0) / "run.json").exists()
+
+
+def test_what_is_missing_is_told_before_training(world: Path) -> None:
+    with pytest.raises(UserError, match="no GPU"):
+        train(toy_config("clip", {"device": "cuda"}), "clip", ["sar"], [0])
+    with pytest.raises(UserError, match=r"batch_size 16 is not a multiple of engine\.processes 3"):
+        train(toy_config("clip", {"processes": 3}), "clip", ["sar"], [0])
+    write_records(Path("results/toy/sartext/captions.parquet"), [], Caption)
+    with pytest.raises(UserError, match="sartext: empty training split"):
+        train(toy_config("clip"), "clip", ["optical", "sar"], [0])
+    assert not Path("results/toy/checkpoints").exists()
+    shutil.rmtree("results/toy/tokenizer")
+    with pytest.raises(UserError, match="'sartext tokenizer' learns one"):
+        train(toy_config("clip"), "clip", ["optical"], [0])
+
+
+def test_two_processes_train_as_one(world: Path) -> None:
+    """Features are gathered with gradients: losses of three steps agree within 1e-4 of their size."""
+    alone = toy_config("clip")
+    train(alone, "clip", ["sar"], [0])
+    losses = [record["loss"] for record in _log(alone, "clip", "sar")]
+    config = toy_config("clip", {"processes": 2})
+    train(config, "clip", ["sar"], [0])
+    assert [record["loss"] for record in _log(config, "clip", "sar")] == pytest.approx(losses, rel=1e-4)

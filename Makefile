@@ -20,7 +20,7 @@ $(STAMP): envs/requirements.lock envs/uv.lock pyproject.toml
 	@command -v java > /dev/null || echo "make setup: no java found; METEOR and the caption tokenizer need it (Debian: default-jre-headless)" >&2
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r envs/uv.lock
-	$(UV) pip sync -q --require-hashes envs/requirements.lock
+	$(UV) pip sync -q --compile-bytecode --require-hashes envs/requirements.lock
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

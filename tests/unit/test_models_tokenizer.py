@@ -49,6 +49,11 @@ def test_case_and_white_space_are_folded(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode(ids) == "there is a red square."
 
 
+def test_what_a_model_says_is_one_printable_line(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode(["a\x1b[31m red\x1e square\x00"], 40)[0]
+    assert tokenizer.decode(ids) == "a[31m red square"
+
+
 def test_special_ids(tokenizer: Tokenizer) -> None:
     assert (tokenizer.pad, tokenizer.start, tokenizer.image) == (0, 1, 2)
     assert tokenizer.end == tokenizer.size - 1 <= 339

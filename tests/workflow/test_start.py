@@ -1,4 +1,4 @@
-"""What `snakemake` says before a run starts: mistakes in one line with exit status 2, targets by their names."""
+"""What `snakemake` says before a run starts: mistakes in one line, targets by their names."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ def _snakemake(
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on the checkout's workflow in a folder of its own, so that no run is touched."""
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
-         "--cores", "1", "--dry-run", "--workflow-profile", "none", *arguments],
+        [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"),
+         "--directory", str(folder), "--cores", "1", "--dry-run", "--workflow-profile", "none", *arguments],
         capture_output=True, text=True, check=False, cwd=root, env={**os.environ, **environment},
     )  # fmt: skip
 

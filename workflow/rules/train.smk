@@ -15,7 +15,7 @@ rule tokenizer:
         f"{RESULTS}/benchmarks/tokenizer.tsv"
     params:
         config=CONFIG,
-        code=code_digest("sartext.models.tokenizer"),
+        code=code_digest("sartext.models.vocabulary"),
         settings=sections("vocabulary"),
     shell:
         "sartext tokenizer --config {params.config} > {log} 2>&1"

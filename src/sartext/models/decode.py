@@ -277,8 +277,8 @@ def decode(model: Any, pixels: Tensor, search: Search, ids: Specials) -> list[li
         Token ids of each image from start to end; a beam that reached `max_tokens` may lack the end.
 
     Raises:
-        ValueError: `max_tokens` is beyond the model's context, or not above `min_tokens`; or the text tower has
-            no class embedding, without which open_clip's CoCa takes no text shorter than its context.
+        ValueError: `max_tokens` is beyond the model's context, or not above `min_tokens`; or the text tower
+            has no class embedding, without which open_clip's CoCa takes no text shorter than its context.
     """
     if model.text.cls_emb is None:
         raise ValueError("the CoCa's text tower has no class embedding (text_cfg.embed_cls)")

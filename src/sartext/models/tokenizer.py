@@ -155,11 +155,14 @@ class Tokenizer:
         return rows
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids up to the first ``<end>``, special tokens left out, stripped."""
+        """Return the text of ids up to the first ``<end>``: one line, special tokens left out, stripped.
+
+        An untrained model may say any byte; what cannot be printed is left out.
+        """
         kept: list[int] = []
         for token in ids:
             if token == self.end:
                 break
             kept.append(int(token))
         text: str = self._backend.decode(kept, skip_special_tokens=True)
-        return text.strip()
+        return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

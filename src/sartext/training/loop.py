@@ -16,7 +16,7 @@ from sartext.core.files import write_text
 from sartext.core.progress import track
 from sartext.core.seeds import derive_seed
 from sartext.training.data import Mix, Pixels, Sample
-from sartext.training.engine import Machine, Trainer
+from sartext.training.engine import Machine, Trainer, newest_state
 
 _VAL_BATCHES = 4
 _NAMED_SCENES = 8
@@ -142,7 +142,7 @@ def run_steps(
     """
     size = run.training.batch_size
     states = run.folder / "state"
-    done = run_done(run, where)
+    done = newest_state(states, run.inputs, where.world)
     if done:
         trainer.load(states, done)
     batches = [objective.batch(part, pixels, where.device) for part in validation_batches(val, size, where)]
@@ -178,10 +178,3 @@ def run_steps(
             trainer.save(states, step + 1, run.inputs)
     log.close()
     return time.perf_counter() - began
-
-
-def run_done(run: Run, where: Machine) -> int:
-    """Steps that an earlier process did of the same run."""
-    from sartext.training.engine import newest_state
-
-    return newest_state(run.folder / "state", run.inputs, where.world)

@@ -226,7 +226,7 @@ def _learn(room: Room, recipe: Recipe, seed: int, module: Any, inputs: str, wher
 
 def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") -> None:
     from sartext.models.build import build_model, save_model
-    from sartext.training.engine import weights_digest
+    from sartext.training.engine import newest_state, weights_digest
 
     config = room.config
     folder = run_folder(config, room.model, recipe.name, seed)
@@ -240,7 +240,7 @@ def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") 
     if where.first:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").unlink(missing_ok=True)
-        if not resume:
+        if not (resume and newest_state(folder / "state", inputs, where.world)):
             _clear(folder)
     where.wait()
     before, seconds = time.process_time(), 0.0

@@ -101,8 +101,8 @@ def new_figure(width: float, height: float, note: str) -> "Figure":
 def wrapped(text: str, columns: int, lines: int) -> str:
     """Return text on at most `lines` lines of `columns` letters, an ellipsis where it was cut.
 
-    Text from outside is made plain: matplotlib would read ``$...$`` as mathematics, and an untrained model writes
-    bytes that are no letters, shown as one dot a run.
+    Text from outside is made plain: matplotlib would read ``$...$`` as mathematics, and an untrained model
+    writes bytes that are no letters, shown as one dot a run.
     """
     plain = "".join(
         letter if letter.isprintable() and letter != "\ufffd" else "\x00" for letter in " ".join(text.split())

@@ -2,11 +2,12 @@
 
 Steps, each with its source:
 
-1. **Backscatter by class and polarisation.** Mean sigma0 of each surface, `SIGMA0_DB`. Rounded values at
-   about 35 degrees of incidence, inside the C- and X-band spreads of Ulaby & Dobson, Handbook of Radar
-   Scattering Statistics for Terrain (Artech House, 1989), for soil, grass, short vegetation, trees, road
-   and urban surfaces; the sea at moderate wind as by CMOD5 (Hersbach et al., J. Geophys. Res. 112, 2007)
-   for VV, lower for HH, and some 10 dB lower across. A scene draws its wind and its moisture around them.
+1. **Backscatter by class and polarisation.** Mean sigma0 of each surface, `SIGMA0_DB`. Rounded values for
+   about 35 degrees of incidence, set by hand in the order of surfaces that Ulaby & Dobson, Handbook of Radar
+   Scattering Statistics for Terrain (Artech House, 1989) give for soil, grass, short vegetation, trees, road
+   and urban surfaces, and for the sea at moderate wind after CMOD5 (Hersbach et al., J. Geophys. Res. 112,
+   2007) at VV, lower at HH, and some 10 dB lower across; they were not checked against those tables, only
+   against real chips (docs/simulator.md). A scene draws its wind and its moisture around them.
 2. **Geometry.** The range axis is the image's row, the radar at its left (or right, by mirroring),
    incidence angle theta. In ground range, a scatterer h metres high lies ``h / tan(theta)`` nearer to the
    radar than its foot: layover. Behind it ``h tan(theta)`` metres are unlit: shadow. A wall and the ground

@@ -80,7 +80,7 @@ def test_a_mistake_is_told_in_one_line_with_its_path(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "a: b: c"])
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "a: b: c", "seed: 0\nseed: 1\n"])
 def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)

@@ -115,6 +115,18 @@ def test_an_unknown_class_is_named_with_its_file(tmp_path: Path) -> None:
     assert not scenes[0].annotated
 
 
+def test_a_scene_that_lost_a_faulty_box_is_not_counted_and_one_with_a_foreign_class_is(
+    tmp_path: Path,
+) -> None:
+    outside = _one(id=2, bbox=[60, 3, 10, 5])
+    scenes, _ = read(_source(tmp_path, _coco(_one(), outside)))
+    assert boxes(scenes[0]) == [("ship", 2, 3, 10, 5)]
+    assert not scenes[0].annotated, "two ships were annotated: a caption of one would be false"
+    scenes, _ = read(_source(tmp_path, _coco(_one(), _one(id=2, category_id=5)), classes={"ship": "ship"}))
+    assert boxes(scenes[0]) == [("ship", 2, 3, 10, 5)]
+    assert scenes[0].annotated, "that there is one ship is true, whatever else there is"
+
+
 def test_duplicate_annotation_ids_are_kept_and_noted_unless_the_annotation_is_the_same(
     tmp_path: Path,
 ) -> None:

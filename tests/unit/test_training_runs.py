@@ -208,7 +208,14 @@ def test_a_stopped_run_ends_with_the_same_bytes(world: Path, monkeypatch: pytest
     assert json.loads((folder / "state" / "newest.json").read_text())["step"] == 4
     # a newer state that was half written when the job was killed does not count
     (folder / "state" / "step-6").mkdir()
+    newest = folder / "state" / "newest.json"
+    # as if the steps before the stop had taken long: a resumed run counts them
+    newest.write_text(json.dumps(json.loads(newest.read_text()) | {"cost": [1000.0, 500.0]}))
     train(config, "gpt", ["sar"], [0], resume=True)
+    cost = json.loads((folder / "run.json").read_text())
+    assert 1000 < cost["seconds"] < 1500
+    assert 500 < cost["cpu_seconds"] < 1500
+    assert cost["samples_per_second"] == pytest.approx(cost["samples"] / cost["seconds"], rel=1e-3)
     assert _bytes(config, "gpt", "sar") == whole
     assert [record["loss"] for record in _log(config, "gpt", "sar")] == losses
     assert [entry.name for entry in (folder / "state").glob("step-*")] == ["step-6"]

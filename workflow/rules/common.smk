@@ -5,8 +5,8 @@ from pathlib import Path
 from sartext.core.config import parse_config, save_config
 from sartext.core.errors import UserError
 from sartext.core.files import digest_json
-from sartext.core.preflight import check_disk, check_sources
-from sartext.core.provenance import code_digest
+from sartext.core.preflight import check_benchmark, check_disk, check_sources, files_digest
+from sartext.core.provenance import code_digest, provenance
 
 # the environment that runs Snakemake also runs its jobs, activated or not
 shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -14,6 +14,7 @@ shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PA
 try:
     CFG = parse_config(config, str(workflow.configfiles[-1]))
     check_sources(CFG)
+    check_benchmark(CFG)
     check_disk(CFG)
 except UserError as error:
     print(f"sartext: {error}", file=sys.stderr)
@@ -27,12 +28,15 @@ CONFIG = f"{RESULTS}/config.yaml"
 save_config(CFG, CONFIG)
 
 SETTINGS = CFG.model_dump(mode="json")
+# score files name the whole profile and the lock, so both make them anew
+LOCK = provenance()["lock_sha256"]
 SIMULATED_SOURCES = list(CFG.simulator.sources) if CFG.simulator else []
 SAR_SOURCES = [source.name for source in CFG.sources if source.modality == "sar"]
 OPTICAL_SOURCES = [source.name for source in CFG.sources if source.modality == "optical"]
 STAGE2_RECIPES = [recipe for recipe in CFG.recipes if recipe != "optical"]
 FROZEN = CFG.evaluation.version != "draft"
 BENCHMARK = f"data/benchmark/{CFG.evaluation.version}" if FROZEN else f"{RESULTS}/benchmark"
+PAIRS = any("pair" in source.branches for source in CFG.sources)
 CAPTIONS = [
     f"{RESULTS}/captions/{source.name}.{branch}.parquet"
     for source in CFG.sources
@@ -40,21 +44,37 @@ CAPTIONS = [
 ]
 
 
-def sections(*names):
-    """Digest of top-level sections of the profile, as a parameter of the rules that use them."""
-    return digest_json({name: SETTINGS[name] for name in names})[:16]
+def settings(*keys):
+    """Digest of keys of the profile such as "seed" or "evaluation.beams": a parameter of the rules that use them."""
+    found = {}
+    for key in keys:
+        value = SETTINGS
+        for step in key.split("."):
+            value = value[step]
+        found[key] = value
+    return digest_json(found)[:16]
+
+
+def simulated_source(wildcards):
+    """Digest of what a simulated source is drawn from."""
+    return digest_json(
+        [SETTINGS["simulator"]["sources"][wildcards.source], settings("simulator.image_size", "seed")]
+    )
 
 
 def source_digest(wildcards):
-    """Digest of one source's entry."""
-    return digest_json(CFG.source(wildcards.source).model_dump(mode="json"))[:16]
+    """Digest of one source's entry, and of its files where nothing else stands for them."""
+    source = CFG.source(wildcards.source)
+    return digest_json(
+        [source.model_dump(mode="json"), "" if source_files(wildcards) else files_digest(source)]
+    )[:16]
 
 
 def model_digest(wildcards):
-    """Digest of one model's entry, its seeds aside: more seeds do not rerun the others."""
-    entry = CFG.model(wildcards.model).model_dump(mode="json")
+    """Digest of what a model's weights depend on: not its name in tables, its tasks, or how many seeds there are."""
+    entry = CFG.model(wildcards.model).model_dump(mode="json", exclude={"title": True, "tasks": True})
     entry["training"].pop("seeds")
-    return digest_json([entry, SETTINGS["engine"], SETTINGS["images"]])[:16]
+    return digest_json([entry, SETTINGS["engine"], SETTINGS["images"]["size"]])[:16]
 
 
 def source_files(wildcards):

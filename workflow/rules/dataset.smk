@@ -21,7 +21,7 @@ rule build_stage1:
     params:
         config=CONFIG,
         code=code_digest("sartext.dataset"),
-        settings=sections("dataset", "seed", "sources", "images", "evaluation"),
+        settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
     shell:
         "sartext build --config {params.config} --part stage1 > {log} 2>&1"
 
@@ -49,6 +49,6 @@ rule build_sartext:
     params:
         config=CONFIG,
         code=code_digest("sartext.dataset"),
-        settings=sections("dataset", "seed", "sources", "images", "evaluation"),
+        settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
     shell:
         "sartext build --config {params.config} --part sartext > {log} 2>&1"

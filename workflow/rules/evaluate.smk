@@ -13,6 +13,7 @@ if FROZEN:
             f"{RESULTS}/benchmarks/benchmark.tsv"
         params:
             folder=subpath(input[0], strip_suffix=".dvc"),
+            code=code_digest("sartext.evaluation.tasks"),
         shell:
             "(dvc pull -q {input} && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
 
@@ -33,6 +34,8 @@ else:
             config=CONFIG,
             folder=subpath(output[0], strip_suffix=".json"),
             code=code_digest("sartext.evaluation.benchmark"),
+            settings=settings("sources", "images", "seed"),
+            tasks=TASKS,
         shell:
             "(sartext benchmark draft --config {params.config}"
             " && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
@@ -63,7 +66,9 @@ for name, model in CFG.models.items():
             model=name,
             recipes=" ".join(f"--recipe {recipe}" for recipe in CFG.recipes),
             code=code_digest("sartext.evaluation.predict"),
-            settings=sections("evaluation", "images"),
+            settings=settings(
+                "evaluation.beams", "evaluation.caption_length", "evaluation.answer_length", "images"
+            ),
         shell:
             "sartext predict --config {params.config} --model-name {params.model} {params.recipes}"
             " --seed {wildcards.seed} > {log} 2>&1"
@@ -87,7 +92,8 @@ rule score:
         config=CONFIG,
         recipes=" ".join(f"--recipe {recipe}" for recipe in CFG.recipes),
         code=code_digest("sartext.evaluation.score"),
-        settings=sections("evaluation", "seed"),
+        settings=CFG.digest(),
+        lock=LOCK,
     shell:
         "sartext score task --config {params.config} --task {wildcards.task} --model {wildcards.model}"
         " {params.recipes} --seed {wildcards.seed} > {log} 2>&1"

@@ -9,8 +9,12 @@ rule standings:
     log:
         f"{RESULTS}/logs/standings.log",
     params:
+        config=CONFIG,
         code=code_digest(
-            "sartext.leaderboard.scores", "sartext.leaderboard.standings", "sartext.report.boards"
+            "sartext.leaderboard.scores",
+            "sartext.leaderboard.standings",
+            "sartext.report.boards",
+            "sartext.report.inputs",
         ),
     shell:
-        "sartext leaderboard render {RESULTS}/scores --out {output} > {log} 2>&1"
+        "sartext leaderboard render {RESULTS}/scores --config {params.config} --out {output} > {log} 2>&1"

@@ -65,7 +65,7 @@ for number, (category, inputs) in TABLES.items():
             config=CONFIG,
             number=number,
             code=code_digest("sartext.report.tables"),
-            settings=sections("profile", "data_note", "models", "recipes", "sources", "evaluation"),
+            settings=CFG.digest(),
         shell:
             "sartext report table {params.number} --config {params.config} > {log} 2>&1"
 
@@ -91,7 +91,7 @@ for number, (category, inputs) in FIGURES.items():
             number=number,
             graph=f"--rulegraph {RESULTS}/rulegraph.dot" if number == 2 else "",
             code=code_digest("sartext.report.figures"),
-            settings=sections("profile", "data_note", "models", "recipes", "sources", "evaluation"),
+            settings=CFG.digest(),
         shell:
             "sartext report figure {params.number} --config {params.config} {params.graph} > {log} 2>&1"
 
@@ -114,16 +114,3 @@ rule page:
         code=code_digest("sartext.report.page"),
     shell:
         "sartext report page --config {params.config} > {log} 2>&1"
-
-
-rule index:
-    input:
-        rules.page.output,
-    output:
-        "reports/index.html",
-    log:
-        f"{RESULTS}/logs/report/index.log",
-    params:
-        code=code_digest("sartext.report.page"),
-    shell:
-        "sartext report index > {log} 2>&1"

@@ -12,7 +12,7 @@ rule simulate:
     params:
         config=CONFIG,
         code=code_digest("sartext.simulator"),
-        settings=sections("simulator", "seed", "profile"),
+        settings=simulated_source,
     shell:
         "sartext simulate --config {params.config} {wildcards.source} > {log} 2>&1"
 
@@ -33,7 +33,7 @@ rule ingest:
     params:
         config=CONFIG,
         code=code_digest("sartext.sources"),
-        settings=sections("images", "dataset", "seed"),
+        settings=settings("images", "dataset.val_share", "dataset.test_share", "seed"),
         source=source_digest,
     shell:
         "sartext ingest --config {params.config} {wildcards.source} > {log} 2>&1"

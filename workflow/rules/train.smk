@@ -16,7 +16,7 @@ rule tokenizer:
     params:
         config=CONFIG,
         code=code_digest("sartext.models.vocabulary"),
-        settings=sections("vocabulary"),
+        settings=settings("vocabulary"),
     shell:
         "sartext tokenizer --config {params.config} > {log} 2>&1"
 
@@ -46,7 +46,9 @@ rule train_stage1:
 rule train_stage2:
     input:
         tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
-        optical=f"{RESULTS}/checkpoints/{{model}}/optical/{{seed}}/run.json",
+        optical=(
+            f"{RESULTS}/checkpoints/{{model}}/optical/{{seed}}/run.json" if "optical" in CFG.recipes else []
+        ),
         stage1=f"{RESULTS}/stage1/captions.parquet",
         captions=f"{RESULTS}/sartext/captions.parquet",
         questions=f"{RESULTS}/sartext/questions.parquet",

@@ -92,19 +92,27 @@ def leaderboard() -> None:
     required=True,
     help="The board: .json, .csv, .md, .tex or .html.",
 )
-def render(folder: Path, out: Path) -> None:
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="Only the scores that this profile asks for, not what an earlier one left.",
+)
+def render(folder: Path, out: Path, config_path: Path | None) -> None:
     """Order the score files below DIR (**/score.json) by each task's main metric."""
+    from sartext.core.config import load_config
     from sartext.core.errors import UserError
     from sartext.core.files import write_json, write_text
     from sartext.leaderboard.scores import read_scores
     from sartext.leaderboard.standings import as_json
     from sartext.report.boards import board_table
+    from sartext.report.inputs import load_scores
     from sartext.report.table import SUFFIXES
     from sartext.report.table import render as render_table
 
     if out.suffix not in (".json", *SUFFIXES):
         raise UserError(f"{out}: expected a name that ends in .json, {', '.join(SUFFIXES)}")
-    scores = read_scores(folder)
+    scores = load_scores(load_config(config_path)) if config_path else read_scores(folder)
     if out.suffix == ".json":
         write_json(out, as_json(scores))
     else:

@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 import sartext
 from sartext.core.errors import UserError
 from sartext.core.files import digest_json, write_text
-from sartext.core.records import Branch, Modality
+from sartext.core.records import Modality
 
 ModelName = Literal["clip", "coca", "gpt"]
 RecipeName = Literal["base", "optical", "sar", "sar-matched", "joint", "two-stage"]
 SourceFormat = Literal["coco", "voc", "yolo", "dota", "mask", "pairs", "karpathy", "dialogues"]
+NarratorBranch = Literal["a2c", "sa2c", "pair"]
 TaskName = Literal["osdataset_retrieval", "hrsid_retrieval", "captioning", "vqa"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,7 +78,7 @@ class SourceConfig(_Strict):
     ignore: list[int | list[int]] = Field(
         default=[], description="mask values or colours of no data, left out of shares"
     )
-    branches: list[Branch] = Field(
+    branches: list[NarratorBranch] = Field(
         default=[], description="narrator branches that caption it; none for optical"
     )
     resolution_m: float | None = Field(default=None, gt=0, description="metres a pixel")
@@ -255,6 +256,8 @@ class Config(_Strict):
             raise ValueError("recipes: 'two-stage' starts from 'optical'; name both")
         if "optical" not in self.recipes and any("pair" in source.branches for source in self.sources):
             raise ValueError("recipes: the pair branch captions with CoCa 'optical'; name 'optical'")
+        if not any(source.modality == "sar" and source.branches for source in self.sources):
+            raise ValueError("sources: no SAR source has a narrator branch, so SAR-TEXT would be empty")
         return self
 
     def source(self, name: str) -> SourceConfig:
@@ -288,9 +291,22 @@ class Config(_Strict):
         return digest_json(self.model_dump(mode="json"))
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice: the first value would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def _load_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected a YAML config") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
+from sartext.core.files import digest_json, list_files
 
 _GIB = 1 << 30
 
@@ -44,7 +45,7 @@ def check_disk(config: Config, folder: Path | str = ".") -> None:
     free = shutil.disk_usage(folder).free / _GIB
     used = sum(
         entry.stat().st_size
-        for part in (config.results, config.reports)
+        for part in (config.results, config.reports, Path("data") / "simulated" / config.profile)
         for entry in part.rglob("*")
         if entry.is_file()
     )
@@ -54,3 +55,32 @@ def check_disk(config: Config, folder: Path | str = ".") -> None:
             f"profile {config.profile}: needs {needed:.1f} GiB of free disk (disk_gb), {free:.1f} are free "
             f"at {Path(folder).resolve()}; free some, or run in a checkout on a larger disk"
         )
+
+
+def check_benchmark(config: Config) -> None:
+    """Check that the frozen benchmark version of the profile exists.
+
+    Raises:
+        UserError: there is no such version.
+    """
+    folder = Path("data") / "benchmark"
+    version = config.evaluation.version
+    if version != "draft" and not (folder / f"{version}.dvc").is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("v*.dvc"))) or "none"
+        raise UserError(
+            f"profile {config.profile}: evaluation.version: no frozen benchmark {version}; "
+            f"there are: {known}; "
+            "'draft' makes one of the run's own test split"
+        )
+
+
+def files_digest(source: SourceConfig) -> str:
+    """Return a digest of the paths, sizes and times of a real source's files."""
+    folder = source.folder
+    return digest_json(
+        [folder.as_posix()]
+        + [
+            [path.as_posix(), (folder / path).stat().st_size, (folder / path).stat().st_mtime_ns]
+            for path in list_files(folder)
+        ]
+    )

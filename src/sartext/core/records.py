@@ -72,7 +72,8 @@ class Scene:
         twin: path of the registered optical image, for pairs.
         captions: sentences the source itself gives.
         dialogue: questions and answers the source itself gives.
-        annotated: whether an annotation exists (an image may be annotated as holding nothing).
+        annotated: whether a whole annotation exists: an image may be annotated as holding nothing, and one
+            that lost a faulty box is not annotated, since its counts would be wrong.
     """
 
     scene_id: str

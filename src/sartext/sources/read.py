@@ -169,10 +169,11 @@ def sized_boxes(
 ) -> tuple[tuple[Box, ...], bool]:
     """Return an entry's boxes, checked, and whether the scene is still annotated.
 
-    A scene that lost every one of its boxes is not: it must not be taken for one that holds nothing.
+    A scene that lost a box to a fault is not: its counts would be too low. Boxes of classes that the source's
+    entry does not name are left out of the counts alone, unless nothing else is there.
     """
     boxes: list[Box] = []
-    lost = entry.faulty
+    lost, foreign = entry.faulty, 0
     for raw in entry.boxes:
         try:
             if entry.normalised:
@@ -184,7 +185,13 @@ def sized_boxes(
                     raw.width * width,
                     raw.height * height,
                 )
-            box, note = checked_box(raw, labels.ours(raw.label), width, height)
+            label = labels.ours(raw.label)
+        except SetAsideError as fault:
+            foreign += 1
+            rejects.append(Reject(entry.file, _record(entry, raw), fault.reason, fault.kind))
+            continue
+        try:
+            box, note = checked_box(raw, label, width, height)
         except SetAsideError as fault:
             lost += 1
             rejects.append(Reject(entry.file, _record(entry, raw), fault.reason, fault.kind))
@@ -192,7 +199,7 @@ def sized_boxes(
         if note:
             rejects.append(Reject(entry.file, _record(entry, raw), note, "note"))
         boxes.append(box)
-    return tuple(boxes), lost == 0 or bool(boxes)
+    return tuple(boxes), lost == 0 and (foreign == 0 or bool(boxes))
 
 
 def _record(entry: Entry, raw: RawBox) -> str:

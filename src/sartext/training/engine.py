@@ -248,13 +248,14 @@ class Trainer:
             for name, value in model.state_dict(keep_vars=True).items()
         }
 
-    def save(self, folder: Path, step: int, inputs: str) -> None:
+    def save(self, folder: Path, step: int, inputs: str, cost: tuple[float, float]) -> None:
         """Write the state after `step` steps, and let go of older ones.
 
         Args:
             folder: of the states of one run.
             step: steps done.
             inputs: digest of what the run was made from.
+            cost: wall and CPU seconds spent so far, those before a resume included.
         """
         tag = f"step-{step}"
         self._engine.save_checkpoint(str(folder), tag=tag, client_state={"step": step}, save_latest=False)
@@ -262,7 +263,8 @@ class Trainer:
         if self._where.first:
             # only what this file names counts: a state half written when a job was killed does not
             write_json(
-                folder / _NEWEST, {"tag": tag, "step": step, "inputs": inputs, "world": self._where.world}
+                folder / _NEWEST,
+                {"tag": tag, "step": step, "inputs": inputs, "world": self._where.world, "cost": list(cost)},
             )
             for old in folder.glob("step-*"):
                 if old.name != tag:
@@ -300,3 +302,9 @@ def newest_state(folder: Path, inputs: str, world: int) -> int:
     said = read_json(path, "the newest state of a run")
     same = isinstance(said, dict) and said.get("inputs") == inputs and said.get("world") == world
     return int(said["step"]) if same else 0
+
+
+def spent(folder: Path) -> tuple[float, float]:
+    """Return the wall and CPU seconds that the newest state of a run had cost when it was saved."""
+    wall, cpu = read_json(folder / _NEWEST, "the newest state of a run")["cost"]
+    return float(wall), float(cpu)

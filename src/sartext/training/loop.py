@@ -16,7 +16,7 @@ from sartext.core.files import write_text
 from sartext.core.progress import track
 from sartext.core.seeds import derive_seed
 from sartext.training.data import Mix, Pixels, Sample
-from sartext.training.engine import Machine, Trainer, newest_state
+from sartext.training.engine import Machine, Trainer, newest_state, spent
 
 _VAL_BATCHES = 4
 _NAMED_SCENES = 8
@@ -122,7 +122,7 @@ def run_steps(
     pixels: Pixels,
     where: Machine,
     objective: Any,
-) -> float:
+) -> tuple[float, float]:
     """Train to the end, from the newest state of the run if there is one.
 
     Args:
@@ -135,7 +135,7 @@ def run_steps(
         objective: makes batches.
 
     Returns:
-        Seconds it took.
+        Wall and CPU seconds it took, those before a resume included.
 
     Raises:
         UserError: a loss that is not finite; says the step and its scenes.
@@ -145,9 +145,14 @@ def run_steps(
     done = newest_state(states, run.inputs, where.world)
     if done:
         trainer.load(states, done)
+    wall, cpu = spent(states) if done else (0.0, 0.0)
     batches = [objective.batch(part, pixels, where.device) for part in validation_batches(val, size, where)]
     log = Log(run.folder, done, where.first)
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+    def cost() -> tuple[float, float]:
+        return time.perf_counter() - began, time.process_time() - began_cpu
+
     steps = range(done, run.steps)
     for step in track(steps, run.title) if where.first else steps:
         start = time.perf_counter()
@@ -175,6 +180,6 @@ def run_steps(
             }
         )
         if (step + 1) % run.training.checkpoint_interval == 0 or last:
-            trainer.save(states, step + 1, run.inputs)
+            trainer.save(states, step + 1, run.inputs, cost())
     log.close()
-    return time.perf_counter() - began
+    return cost()

@@ -6,7 +6,6 @@
 
 import resource
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -218,8 +217,8 @@ def _learn(room: Room, recipe: Recipe, seed: int, module: Any, inputs: str, wher
     val = room.val_set(recipe.validated_on).first(validation_count(size))
     trainer = Trainer(objective, entry.training, config.engine, where, run.steps)
     try:
-        seconds = run_steps(run, trainer, room.mix(recipe, seed), val, room.pixels, where, objective)
-        return trainer.weights(), seconds
+        cost = run_steps(run, trainer, room.mix(recipe, seed), val, room.pixels, where, objective)
+        return trainer.weights(), cost
     finally:
         trainer.close()
 
@@ -243,10 +242,10 @@ def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") 
         if not (resume and newest_state(folder / "state", inputs, where.world)):
             _clear(folder)
     where.wait()
-    before, seconds = time.process_time(), 0.0
+    seconds, cpu_seconds = 0.0, 0.0
     weights: dict[str, Tensor] = module.state_dict()
     if recipe.samples:
-        weights, seconds = _learn(room, recipe, seed, module, inputs, where)
+        weights, (seconds, cpu_seconds) = _learn(room, recipe, seed, module, inputs, where)
     if where.first:
         training = config.model(room.model).training
         count = steps(recipe, training.batch_size)
@@ -262,7 +261,7 @@ def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") 
                 "parameters": sum(value.numel() for value in weights.values()),
                 "device": config.engine.device,
                 "seconds": round(seconds, 3),
-                "cpu_seconds": round(time.process_time() - before, 3),
+                "cpu_seconds": round(cpu_seconds, 3),
                 "samples_per_second": round(count * training.batch_size / seconds, 3) if seconds else None,
                 "peak_memory_mb": _peak_memory_mb(where),
             },

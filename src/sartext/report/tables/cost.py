@@ -143,7 +143,8 @@ def table_11(config: Config) -> Table:
     """Time, memory and samples a second: of the workflow's steps, of training and of predictions."""
     notes = (
         "Workflow steps: sums over jobs, and the largest job's memory, from Snakemake's benchmark files; "
-        "a job is a process with its imports. Training runs and predictions: run.json, without imports.",
+        "a job is a process with its imports. Training runs and predictions: run.json, "
+        "without imports; their memory is the process's peak so far.",
         f"Trained with DeepSpeed, ZeRO stage {config.engine.zero_stage}, "
         f"{config.engine.processes} process(es), "
         f"{config.engine.threads} thread(s) each, {config.engine.device}, {config.engine.precision}.",

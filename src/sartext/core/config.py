@@ -256,8 +256,6 @@ class Config(_Strict):
             raise ValueError("recipes: 'two-stage' starts from 'optical'; name both")
         if "optical" not in self.recipes and any("pair" in source.branches for source in self.sources):
             raise ValueError("recipes: the pair branch captions with CoCa 'optical'; name 'optical'")
-        if not any(source.modality == "sar" and source.branches for source in self.sources):
-            raise ValueError("sources: no SAR source has a narrator branch, so SAR-TEXT would be empty")
         return self
 
     def source(self, name: str) -> SourceConfig:

@@ -51,7 +51,7 @@ def run(capsys, *arguments) -> tuple[int, str]:
     return status, capsys.readouterr().err
 
 
-def refused(capsys, said, out, *arguments):
+def expect_refusal(capsys, said, out, *arguments):
     status, error = run(capsys, *arguments, "--out", out)
     assert status == 2, error
     assert error.startswith("sartext: ")
@@ -104,22 +104,22 @@ def test_features_faults(fault, tmp_path, capsys):
         "--features",
         tmp_path / "retrieval.npz",
     )
-    refused(capsys, said, tmp_path / "score.json", *command)
+    expect_refusal(capsys, said, tmp_path / "score.json", *command)
 
 
 def test_files_that_are_no_npz(tmp_path, capsys):
     (tmp_path / "pairs.csv").write_text(PAIRS)
     path = tmp_path / "retrieval.npz"
     command = ("score", "retrieval", "--pairs", tmp_path / "pairs.csv", "--features", path)
-    refused(capsys, "no such file", tmp_path / "score.json", *command)
+    expect_refusal(capsys, "no such file", tmp_path / "score.json", *command)
     path.write_bytes(pickle.dumps({"image_ids": ["a"]}))
-    refused(capsys, "not a readable npz", tmp_path / "score.json", *command)
+    expect_refusal(capsys, "not a readable npz", tmp_path / "score.json", *command)
     np.savez(path, **GOOD)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused(capsys, "not a readable npz", tmp_path / "score.json", *command)
+    expect_refusal(capsys, "not a readable npz", tmp_path / "score.json", *command)
     path.write_bytes(whole.replace(b"(2, 2), }", b"(2,2**9)}"))
-    refused(capsys, "not a readable npz", tmp_path / "score.json", *command)
+    expect_refusal(capsys, "not a readable npz", tmp_path / "score.json", *command)
 
 
 def test_a_header_that_promises_more_than_the_file_holds(tmp_path):
@@ -164,7 +164,7 @@ def test_pairs_faults(fault, tmp_path, capsys):
         "--features",
         tmp_path / "retrieval.npz",
     )
-    refused(capsys, said, tmp_path / "score.json", *command)
+    expect_refusal(capsys, said, tmp_path / "score.json", *command)
 
 
 def edit(value, path, new):
@@ -206,7 +206,7 @@ def test_caption_faults(fault, tmp_path, capsys):
     (tmp_path / "refs.json").write_text(json.dumps(references))
     (tmp_path / "captions.json").write_text(json.dumps(captions))
     command = ("--references", tmp_path / "refs.json", "--predictions", tmp_path / "captions.json")
-    refused(capsys, said, tmp_path / "score.json", "score", "captioning", *command)
+    expect_refusal(capsys, said, tmp_path / "score.json", "score", "captioning", *command)
 
 
 ANSWER_FAULTS = {
@@ -230,7 +230,7 @@ def test_answer_faults(fault, tmp_path, capsys):
     (tmp_path / "questions.json").write_text(json.dumps(questions))
     (tmp_path / "answers.json").write_text(json.dumps(answers))
     command = ("--questions", tmp_path / "questions.json", "--answers", tmp_path / "answers.json")
-    refused(capsys, said, tmp_path / "score.json", "score", "vqa", *command)
+    expect_refusal(capsys, said, tmp_path / "score.json", "score", "vqa", *command)
 
 
 @pytest.mark.parametrize("content", [b"\xff[", b"[1,", b"", b"[" * 100_000])
@@ -238,7 +238,7 @@ def test_answers_that_are_no_json(content, tmp_path, capsys):
     (tmp_path / "questions.json").write_text(json.dumps(QUESTIONS))
     (tmp_path / "answers.json").write_bytes(content)
     command = ("--questions", tmp_path / "questions.json", "--answers", tmp_path / "answers.json")
-    refused(capsys, "answers.json: ", tmp_path / "score.json", "score", "vqa", *command)
+    expect_refusal(capsys, "answers.json: ", tmp_path / "score.json", "score", "vqa", *command)
 
 
 def test_good_files_are_read(tmp_path):

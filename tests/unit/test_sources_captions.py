@@ -121,7 +121,7 @@ def test_turns_become_questions_and_records_of_one_image_are_put_together(tmp_pa
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("/home/author/data/rsvqa/images/a.png", "tiny/images/a"),
+        ("/data/author/rsvqa/images/a.png", "tiny/images/a"),
         ("D:\\data\\images\\part\\b.png", "tiny/images/part/b"),
         ("part/b.png", "tiny/images/part/b"),
         ("/mnt/part/b.png", "tiny/images/part/b"),

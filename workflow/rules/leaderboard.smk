@@ -10,6 +10,7 @@ rule standings:
         f"{RESULTS}/logs/standings.log",
     params:
         config=CONFIG,
+        folder=lambda wildcards, input: Path(input[0]).parents[4],
         code=code_digest(
             "sartext.leaderboard.scores",
             "sartext.leaderboard.standings",
@@ -17,4 +18,4 @@ rule standings:
             "sartext.report.inputs",
         ),
     shell:
-        "sartext leaderboard render {RESULTS}/scores --config {params.config} --out {output} > {log} 2>&1"
+        "sartext leaderboard render {params.folder} --config {params.config} --out {output} > {log} 2>&1"

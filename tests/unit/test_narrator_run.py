@@ -140,9 +140,7 @@ def test_boxes_of_anyone_s_folder(folders: Path, capsys: pytest.CaptureFixture[s
     assert [(row["filepath"], row["caption"], row["branch"]) for row in found] == [
         ("images/a.png", "There are 2 ships.", "a2c"),
         ("images/a.png", "There is 1 ship in the center, and 1 ship at the edge of this image.", "a2c"),
-        ("images/b.png", "There is 1 ship.", "a2c"),
-        ("images/b.png", "There is 1 ship at the edge of this image.", "a2c"),
-    ]
+    ], "b.png lost a box that lies outside it, so its count is not known"
     rejects = rows(Path("out/captions.rejects.csv"))
     assert any("z.png" in " ".join(row.values()) for row in rejects)
     assert any("annotation 4" in row["record"] for row in rejects)
@@ -153,8 +151,9 @@ def test_images_need_not_be_there_if_told_so(folders: Path) -> None:
     arguments = ["narrate", "a2c", "--format", "coco", "--annotations", "boxes.json", "--images", "images"]
     main([*arguments, "--no-check-images", "--out", "captions.csv"])
     assert {row["filepath"] for row in rows(Path("captions.csv"))} == {
-        "images/a.png", "images/b.png", "images/z.png",
-    }  # fmt: skip
+        "images/a.png",
+        "images/z.png",
+    }, "b.png lost a box"
 
 
 def test_class_masks_of_anyone_s_folder(folders: Path) -> None:

@@ -51,7 +51,7 @@ def report(out: Path, scenes: Sequence[Scene], captioned: int, rejects: Sequence
         )  # fmt: skip
     text = f"{captioned} of {len(scenes)} images captioned"
     if captioned < len(scenes):
-        text += ", the rest hold nothing to name"
+        text += ", the rest hold nothing to name or lost a faulty box"
     if lost:
         text += f"; {len(lost)} records set aside, see {beside}; the first: {first}"
     print(f"sartext: {text}", file=sys.stderr)

@@ -336,7 +336,7 @@ def bad_hash(world: World) -> None:
     [
         (remove("captions/boxes.a2c.parquet"), "boxes.a2c.parquet: no such file"),
         (remove("scenes/words/hashes.csv"), "hashes.csv: no table of scene_id,sha256,phash"),
-        (remove("scenes/pairs/twins.npy"), "twins.npy: no readable array"),
+        (remove("scenes/pairs/twins.npy"), "twins.npy: no such file; run 'sartext ingest' for pairs"),
         (remove("scenes/talk/scenes.parquet"), "scenes.parquet: no such file"),
         (shuffled, "images.npy: 3 images, but 6 scenes"),
         (stranger, "boxes/99: no such scene"),

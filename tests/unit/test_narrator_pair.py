@@ -123,8 +123,8 @@ def test_a_captioner_that_cannot_is_refused(config: Config, checkpoints: Path) -
     with pytest.raises(UserError, match="takes images of 32 pixels a side, these have 64"):
         narrate_pairs(bigger, "pairs", str(checkpoints / "coca"), Path("x.parquet"))
     np.save(folder / "twins.npy", np.zeros((4, 32, 32, 3), np.uint8))
-    with pytest.raises(UserError, match="4 images for 5 scenes"):
+    with pytest.raises(UserError, match="4 images, but 5 scenes"):
         narrate_pairs(config, "pairs", str(checkpoints / "coca"), Path("x.parquet"))
     (folder / "twins.npy").unlink()
-    with pytest.raises(UserError, match="no such file; the pair branch needs optical twins"):
+    with pytest.raises(UserError, match=r"twins\.npy: no such file; run 'sartext ingest' for pairs"):
         narrate_pairs(config, "pairs", str(checkpoints / "coca"), Path("x.parquet"))

@@ -143,10 +143,13 @@ def test_images_that_do_not_fit_their_scenes(config: Config) -> None:
     path = config.results / "scenes" / "sar" / "images.npy"
     images = np.load(path)
     np.save(path, images[:-1])
-    with pytest.raises(UserError, match=r"images\.npy: uint8 \(29, 32, 32, 1\); expected"):
+    with pytest.raises(UserError, match=r"images\.npy: 29 images, but 30 scenes"):
         read_set(config, "sartext", "clip", "train", Pixels(config))
     np.save(path, images.astype(np.float32))
     with pytest.raises(UserError, match="float32"):
+        read_set(config, "sartext", "clip", "train", Pixels(config))
+    np.save(path, images[:, :16, :16])
+    with pytest.raises(UserError, match=r"images of \(16, 16\) pixels; expected 32"):
         read_set(config, "sartext", "clip", "train", Pixels(config))
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="not a plain npy"):

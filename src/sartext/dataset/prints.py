@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sartext.core.config import Config, ImagesConfig
 from sartext.core.errors import UserError
 from sartext.core.records import Scene
+from sartext.core.stacks import open_stack
 from sartext.sources import decode_image, resize
 from sartext.sources.ingest import hash_image
 
@@ -60,16 +61,6 @@ class Likely:
     distance: int
 
 
-def _open_stack(path: Path, expected: int) -> NDArray[np.uint8]:
-    try:
-        stack: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{path}: no readable array of images ({error}); ingest the source again") from None
-    if len(stack) != expected:
-        raise UserError(f"{path}: {len(stack)} images, but {expected} scenes; ingest the source again")
-    return stack
-
-
 def _hash_rows(path: Path) -> dict[str, dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -92,8 +83,8 @@ def read_prints(config: Config, source: str, scenes: Sequence[Scene]) -> list[Pr
     """
     folder = config.results / "scenes" / source
     hashes = _hash_rows(folder / "hashes.csv")
-    images = _open_stack(folder / "images.npy", len(scenes))
-    twins = _open_stack(folder / "twins.npy", len(scenes)) if any(scene.twin for scene in scenes) else None
+    images = open_stack(folder / "images.npy", len(scenes))
+    twins = open_stack(folder / "twins.npy", len(scenes)) if any(scene.twin for scene in scenes) else None
     prints = []
     for row, scene in enumerate(scenes):
         entry = hashes.get(scene.scene_id)

@@ -235,7 +235,7 @@ def read_features(path: Path) -> Features:
             arrays = {name: _array(path, archive, name) for name in FEATURE_ARRAYS}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected retrieval.npz") from None
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError) as error:
         raise UserError(
             f"{path}: not a readable npz file ({error}); write it by numpy.savez without pickle"
         ) from None

@@ -18,6 +18,7 @@ from sartext.core.errors import UserError
 from sartext.core.files import atomic_path
 from sartext.core.progress import track
 from sartext.core.records import Caption
+from sartext.core.stacks import open_stack
 from sartext.core.tables import read_scenes
 from sartext.models import load
 from sartext.narrator.rewriter import rewriter
@@ -128,7 +129,7 @@ def narrate_pairs(config: Config, source: str, captioner: str, out: Path) -> Non
     check_branch(config, source, "pair")
     folder = config.results / "scenes" / source
     scenes = read_scenes(folder / "scenes.parquet")
-    twins = _read_twins(folder / "twins.npy", len(scenes))
+    twins = open_stack(folder / "twins.npy", len(scenes))
     decoding = Decoding(
         config.narrator.pair_beams, config.evaluation.caption_length, config.evaluation.batch_size
     )
@@ -143,17 +144,3 @@ def narrate_pairs(config: Config, source: str, captioner: str, out: Path) -> Non
     captions = [Caption(entry.key, "pair", entry.caption) for entry in narrated if entry.caption]
     write_captions(out, source, "pair", scenes, captions)
     write_provenance(out.with_suffix(".csv"), narrated)
-
-
-def _read_twins(path: Path, expected: int) -> NDArray[np.uint8]:
-    try:
-        twins: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; the pair branch needs optical twins (format pairs); ingest the source"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not a plain array ({error}); ingest the source again") from None
-    if len(twins) != expected:
-        raise UserError(f"{path}: {len(twins)} images for {expected} scenes; ingest the source again")
-    return twins

@@ -12,6 +12,7 @@ from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.core.records import Scene, Split
 from sartext.core.seeds import generator
+from sartext.core.stacks import open_stack
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
 
 DESCRIBE = "describe the image."
@@ -38,26 +39,8 @@ class Pixels:
         if source in self._arrays:
             return
         folder = self._folder / source
-        path = folder / "images.npy"
         scenes = read_scenes(folder / "scenes.parquet")
-        try:
-            array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such file; run 'sartext ingest' for {source}") from None
-        except ValueError as error:
-            raise UserError(f"{path}: not a plain npy file ({error}); ingest {source} again") from None
-        wanted = (len(scenes), self._size, self._size)
-        if (
-            array.dtype != np.uint8
-            or array.ndim != 4
-            or array.shape[:3] != wanted
-            or array.shape[3] not in (1, 3)
-        ):
-            raise UserError(
-                f"{path}: {array.dtype} {array.shape}; expected uint8 {(*wanted, '1 or 3')} as "
-                f"scenes.parquet beside it and images.size say; ingest {source} again"
-            )
-        self._arrays[source] = array
+        self._arrays[source] = open_stack(folder / "images.npy", len(scenes), self._size)
         self._rows.update({scene.scene_id: (source, row) for row, scene in enumerate(scenes)})
 
     def known(self, scene_id: str) -> bool:

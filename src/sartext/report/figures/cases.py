@@ -1,5 +1,6 @@
 """Figures 9 to 11: cases of retrieval, captioning and VQA, drawn at random by seed, as they come."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -218,18 +219,26 @@ def _write(axes: "Axes", right: float, down: float, text: str, colour: str) -> N
     ).set_in_layout(False)
 
 
+def _told(
+    config: Config, task: str, name: str, read: Callable[[Path], dict[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Each recipe's predictions on a task, of the first seed; none of a recipe that has not run."""
+    entry = _model_of(config, task)
+    if entry is None:
+        return {}
+    paths = {
+        recipe: prediction_folder(config, task, Run(entry[0], recipe, entry[1])) / name
+        for recipe in config.recipes
+    }
+    return {recipe: read(path) for recipe, path in paths.items() if path.is_file()}
+
+
 def figure_10(config: Config) -> "Figure":
     """Captioning cases: test images drawn by seed, their first reference, and the caption by each recipe."""
     task = "captioning"
     folder = benchmark_folder(config) / task
-    entry = _model_of(config, task)
-    told = {}
-    if entry and (folder / "refs.json").is_file():
-        for recipe in config.recipes:
-            path = prediction_folder(config, task, Run(entry[0], recipe, entry[1])) / "captions.json"
-            if path.is_file():
-                told[recipe] = read_captions(path)
-    if not told:
+    told = _told(config, task, "captions.json", read_captions)
+    if not told or not (folder / "refs.json").is_file():
         return empty(new_figure(7, 3, config.data_note), "no captions predicted yet")
     references = read_references(folder / "refs.json")
     chosen = _draw(list(references), _IMAGES, "figure 10", config.seed)
@@ -262,14 +271,8 @@ def figure_11(config: Config) -> "Figure":
     """VQA cases: a question of each type drawn by seed, its reference, and each recipe's answer, marked."""
     task = "vqa"
     folder = benchmark_folder(config) / task
-    entry = _model_of(config, task)
-    told = {}
-    if entry and (folder / "questions.json").is_file():
-        for recipe in config.recipes:
-            path = prediction_folder(config, task, Run(entry[0], recipe, entry[1])) / "answers.json"
-            if path.is_file():
-                told[recipe] = read_answers(path)
-    if not told:
+    told = _told(config, task, "answers.json", read_answers)
+    if not told or not (folder / "questions.json").is_file():
         return empty(new_figure(7, 3, config.data_note), "no answers predicted yet")
     chosen = _questions(config, folder)
     cases = []

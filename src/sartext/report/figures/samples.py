@@ -11,6 +11,7 @@ from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.core.records import BRANCHES, Caption, Scene
 from sartext.core.seeds import generator
+from sartext.core.stacks import open_stack
 from sartext.core.tables import by_scene, read_captions, read_scenes
 from sartext.report.figures.style import GREY, drawing, empty, new_figure, save_figure, show_image, wrapped
 from sartext.report.names import BRANCHES as BRANCH_NAMES
@@ -32,18 +33,6 @@ class Images:
         self._rows: dict[str, dict[str, int]] = {}
         self._arrays: dict[Path, Pixels] = {}
 
-    def _array(self, path: Path) -> Pixels:
-        if path not in self._arrays:
-            try:
-                self._arrays[path] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except FileNotFoundError:
-                raise UserError(f"{path}: no such file; run `sartext ingest` again") from None
-            except (ValueError, OSError) as error:
-                raise UserError(
-                    f"{path}: not a readable array ({error}); run `sartext ingest` again"
-                ) from None
-        return self._arrays[path]
-
     def get(self, scene: Scene, twin: bool = False) -> Pixels | None:
         """Return uint8 (S, S, C) pixels of a scene, or none if it has no twin.
 
@@ -58,10 +47,11 @@ class Images:
         path = folder / ("twins.npy" if twin else "images.npy")
         if twin and not path.is_file():
             return None
-        array = self._array(path)
-        if row is None or row >= len(array):
+        if path not in self._arrays:
+            self._arrays[path] = open_stack(path, len(self._rows[scene.source]))
+        if row is None:
             raise UserError(f"{path}: does not hold {scene.scene_id}; run `sartext ingest` again")
-        pixels: Pixels = np.asarray(array[row])
+        pixels: Pixels = np.asarray(self._arrays[path][row])
         return pixels
 
 

@@ -1,7 +1,7 @@
 """The images of an ingested source, as every later room opens them.
 
-A stack is a plain ``.npy`` of uint8 (N, S, S, C), C = 1 for SAR and 3 for optical; row i is the image of row i
-of the ``scenes.parquet`` beside it.
+A stack is a plain ``.npy`` of uint8 (N, S, S, C), C = 1 for SAR and 3 for optical; row i is the image of
+row i of the ``scenes.parquet`` beside it.
 """
 
 from pathlib import Path

@@ -5,35 +5,45 @@
 # make lint       what CI checks of form
 # make test       the tests
 # make lock       resolve envs/requirements.in anew
+# make image      the container image of HEAD (containers/README.md); BASE=NAME@sha256:DIGEST names its base
+# make image-smoke  the smoke profile inside it, with no network
 
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.locked
 
-.PHONY: setup reproduce smoke samples lint format test lock clean
+.PHONY: setup locked reproduce smoke samples lint format test lock image image-smoke clean
 
+SYNC = $(UV) pip sync -q --compile-bytecode --require-hashes envs/requirements.lock && \
+	$(UV) pip install -q --no-deps --no-build-isolation -e .
+
+# a package put in by hand since gives way to the lock again
 setup: $(STAMP)
+	@$(BIN)/sartext doctor --lock > /dev/null || { echo "make setup: installing what is locked" >&2; $(SYNC); }
+
+# the other targets tell what differs from the lock, and leave it to the user
+locked: $(STAMP)
+	@$(BIN)/sartext doctor --lock > /dev/null
 
 $(STAMP): envs/requirements.lock envs/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "make setup: needs Python 3.11 or 3.12, found %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
 	@command -v java > /dev/null || echo "make setup: no java found; METEOR and the caption tokenizer need it (Debian: default-jre-headless)" >&2
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r envs/uv.lock
-	$(UV) pip sync -q --compile-bytecode --require-hashes envs/requirements.lock
-	$(UV) pip install -q --no-deps --no-build-isolation -e .
+	$(SYNC)
 	@touch $@
 
-reproduce: setup
+reproduce: locked
 	$(BIN)/snakemake --cores all
 
-smoke: setup
+smoke: locked
 	$(BIN)/snakemake --cores all --configfile config/smoke.yaml
 
-samples: setup
+samples: locked
 	$(BIN)/snakemake --cores all --configfile config/samples.yaml
 
-lint: setup
+lint: locked
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
@@ -42,17 +52,23 @@ lint: setup
 	$(BIN)/snakemake --snakefile Snakefile --lint
 	$(BIN)/snakemake --snakefile workflow/Snakefile --lint
 
-format: setup
+format: locked
 	$(BIN)/ruff format src tests
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/snakefmt Snakefile workflow
 
-test: setup
+test: locked
 	$(BIN)/pytest
 
-lock: setup
+lock: $(STAMP)
 	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 		envs/requirements.in -o envs/requirements.lock
+
+image:
+	@containers/build.sh
+
+image-smoke:
+	@containers/smoke.sh
 
 clean:
 	rm -rf .venv .snakemake

@@ -67,6 +67,8 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
         ("engine.zero_stage", 4, "engine.zero_stage"),
         ("images.max_rejected_share", 1.5, "images.max_rejected_share"),
         ("evaluation.version", "latest", "evaluation.version"),
+        ("evaluation.split", "val", "evaluation: split: val goes with 'version: draft'; v0 is frozen"),
+        ("evaluation.split", "train", "evaluation.split: Input should be 'val' or 'test'"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_its_path(

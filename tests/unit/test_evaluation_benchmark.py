@@ -26,16 +26,16 @@ def pixels(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
 
 
-def put_source(config: Config, name: str, branch: str, test: int) -> list[Scene]:
-    """Images, scenes, truth and captions of one source: `test` test scenes and one of training."""
+def put_source(config: Config, name: str, branch: str, test: int, val: int = 0) -> list[Scene]:
+    """Images, scenes, truth and captions of one source: test scenes, one of training, then `val` of val."""
     scenes, truth, captions = [], [], []
-    for number in range(test + 1):
+    for number in range(test + 1 + val):
         scene_id = f"{name}/images/{number:03d}"
         path = Path("data") / "images" / name / f"{number:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         grey = pixels(number)
         Image.fromarray(np.stack([grey] * 3, axis=2) if number % 2 else grey).save(path)
-        split = "test" if number < test else "train"
+        split = "test" if number < test else "train" if number == test else "val"
         ships = [
             {"label": "ship", "x": 2.0 * ship, "y": 3.0, "width": 2.0, "height": 2.0}
             for ship in range(number)
@@ -177,7 +177,54 @@ def put_sartext(config: Config, split: str) -> None:
     write_records(folder / "questions.parquet", questions, Question)
 
 
-def test_a_draft_takes_its_sources_by_branch(config):
+def drafted(config: Config, **changes: object) -> Config:
+    """The profile with a draft in place of its frozen benchmark, and other changes."""
+    evaluation = config.evaluation.model_copy(update={"version": "draft", **changes})
+    return config.model_copy(update={"evaluation": evaluation})
+
+
+def without(config: Config, *names: str) -> Config:
+    sources = [source for source in config.sources if source.name not in names]
+    return config.model_copy(update={"sources": sources})
+
+
+def test_a_draft_of_simulated_val_images_has_the_truth_of_exactly_these(config):
+    config = without(drafted(config, split="val"), "msar")
+    for number, name in enumerate(("osdataset", "hrsid", "sardet-100k", "fusar-map")):
+        put_source(config, name, "pair" if name == "osdataset" else "sa2c" if number == 3 else "a2c", 4, 2)
+    out = config.results / "benchmark"
+    benchmark.draft(config, out)
+    of_val = {f"{name}__images__00{n}" for name in ("osdataset", "hrsid", "sardet-100k", "fusar-map")
+              for n in (5, 6)}  # fmt: skip
+    pairs = rows(out / "hrsid_retrieval" / "pairs.csv")
+    assert {row["image_id"] for row in pairs} == {"hrsid__images__005", "hrsid__images__006"}
+    assert [row["caption"] for row in pairs[:5]] == [f"reference {n} of hrsid 5" for n in range(5)]
+    narrated = rows(out / "hrsid_retrieval" / "pairs_narrator.csv")
+    assert [row["caption"] for row in narrated] == ["There are 5 ships.", "There are 6 ships."]
+    assert set(read_references(out / "captioning" / "refs.json")) == of_val
+    questions = read_questions(out / "vqa" / "questions.json")
+    assert {question.image_id for question in questions} == of_val
+    counts = [q for q in questions if q.type == "count" and q.image_id == "hrsid__images__006"]
+    assert all(q.answers == ("6",) for q in counts if "ship" in q.question)
+    images = {path.stem for path in out.rglob("*.png")}
+    assert images == of_val
+    for task in tasks.TASKS:
+        about = json.loads((out / task / "task.json").read_text())
+        assert (about["references"], about["version"]) == ("simulated truth", "draft-val")
+
+
+def test_a_source_without_val_images_says_what_to_raise(config):
+    config = without(drafted(config, split="val"), "msar")
+    with pytest.raises(
+        UserError,
+        match=r"task osdataset_retrieval: empty val set; .*\(raise their val counts or dataset\.val_share",
+    ):
+        benchmark.draft(config, Path("out"))
+    assert not Path("out").exists()
+
+
+def test_a_draft_of_real_sources_takes_them_by_branch_with_the_narrators_words(config):
+    config = drafted(config).model_copy(update={"simulator": None})
     put_sartext(config, "test")
     out = config.results / "benchmark"
     benchmark.draft(config, out)
@@ -190,14 +237,16 @@ def test_a_draft_takes_its_sources_by_branch(config):
     assert not [entry for entry in list_files(out) if "narrator" in entry.name]
     assert json.loads((out / "vqa" / "task.json").read_text())["version"] == "draft"
     assert json.loads((out / "vqa" / "task.json").read_text())["references"] == "narrator"
-    put_sartext(config, "train")
-    with pytest.raises(UserError, match="task osdataset_retrieval: empty test set; none of osdataset has"):
-        benchmark.draft(config, out)
+    with pytest.raises(UserError, match="task osdataset_retrieval: empty val set; none of osdataset has"):
+        benchmark.draft(drafted(config, split="val"), out)
+    put_sartext(config, "val")
+    benchmark.draft(drafted(config, split="val"), out)
+    assert len(read_references(out / "captioning" / "refs.json")) == 6
+    assert json.loads((out / "vqa" / "task.json").read_text())["references"] == "narrator"
 
 
 def test_draft_without_hrsid_takes_all_box_sources(config):
-    others = [source for source in config.sources if source.name != "hrsid"]
-    found = tasks.draft_definitions(config.model_copy(update={"sources": others}))
+    found = tasks.draft_definitions(without(config, "hrsid"))
     assert found["hrsid_retrieval"].sources == ["sardet-100k", "msar"]
     assert tasks.draft_definitions(config)["hrsid_retrieval"].sources == ["hrsid"]
 

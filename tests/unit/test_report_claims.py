@@ -61,8 +61,10 @@ def test_a_drafted_benchmark_supports_a_direction_at_most() -> None:
 
 
 def test_no_gain_is_not_reproduced() -> None:
-    assert verdict(real(), claim("order"), 20, 20).verdict == "not reproduced"
-    assert verdict(real(), claim("order"), 10, 30).verdict == "not reproduced"
+    judged = verdict(real(), claim("order"), 20, 20)
+    assert (judged.verdict, judged.reason) == ("not reproduced", "the interval holds 0")
+    judged = verdict(real(), claim("order"), 10, 30)
+    assert (judged.verdict, judged.reason) == ("not reproduced", "the interval lies below 0")
     # one image of 40: the interval of the difference touches 0
     assert verdict(real(), claim("order"), 21, 20).verdict == "not reproduced"
 
@@ -134,6 +136,11 @@ def test_committed_claims_are_whole_and_hold_the_papers_values() -> None:
         if entry.kind != "count":
             assert entry.task in config.model(str(entry.model)).tasks
             assert {entry.better, entry.worse} <= set(config.recipes)
+    orders = {(entry.model, entry.task, entry.worse) for entry in claims.values() if entry.kind == "order"}
+    for name, model in config.models.items():
+        for task in model.tasks:
+            for recipe in ("sar", "sar-matched", "joint"):
+                assert (name, task, recipe) in orders, "the three models are held to the same controls"
 
 
 def test_a_broken_claims_file_is_told(tmp_path: Path) -> None:

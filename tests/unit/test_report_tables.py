@@ -12,6 +12,9 @@ from report_fixtures import HOSTILE, VALUES, make_run, score_path_of
 from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.core.files import read_json, write_json
+from sartext.evaluation.files import read_features
+from sartext.evaluation.score import Bootstrap, score_retrieval, write_items
+from sartext.metrics.intervals import holm
 from sartext.report.table import (
     SUFFIXES,
     Column,
@@ -25,6 +28,7 @@ from sartext.report.table import (
     write_table,
 )
 from sartext.report.tables import TABLES, make_table
+from sartext.report.tables.claims import judged_claims
 
 
 @pytest.fixture
@@ -121,15 +125,97 @@ def test_vqa_numbers_by_type(run: Config) -> None:
             assert float(row[metric.replace(".", "_")]) == entry["value"]
 
 
-def test_table_8_has_each_models_main_metric(run: Config) -> None:
-    found = {row["recipe"]: row for row in rows(make_table(8, run))}
+CLIP = "SAR-RS-CLIP, HRSID: mean recall (%), instance protocol"
+CLIP_GROUP = "SAR-RS-CLIP, HRSID: mean recall (%), group protocol"
+COCA, GPT = "SAR-RS-CoCa, captions: CIDEr", "SAR-GPT, VQA: accuracy (%)"
+
+
+def by_entry(table: Table) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["section"], row["recipe"]): row for row in rows(table)}
+
+
+def test_table_8_has_each_models_main_metric_and_recall_by_both_protocols(run: Config) -> None:
+    found = by_entry(make_table(8, run))
+    assert len(found) == 6 * len(run.recipes)
     for recipe, value in VALUES.items():
-        assert float(found[recipe]["clip_hrsid_retrieval"]) == pytest.approx(value + 0.005)
-        assert float(found[recipe]["clip_hrsid_retrieval_narrator"]) == pytest.approx(value - 0.045)
-        assert float(found[recipe]["coca_captioning"]) == pytest.approx(2 * value)
-        assert float(found[recipe]["gpt_vqa"]) == pytest.approx(value)
-        assert found[recipe]["clip_hrsid_retrieval_seeds"] == "2"
-        assert "gpt_vqa_narrator" not in found[recipe]
+        assert float(found[CLIP, recipe]["value"]) == pytest.approx(value + 0.005)
+        assert float(found[CLIP, recipe]["narrator"]) == pytest.approx(value - 0.045)
+        assert float(found[CLIP_GROUP, recipe]["value"]) == pytest.approx(value + 0.105)
+        assert float(found[COCA, recipe]["value"]) == pytest.approx(2 * value)
+        assert float(found[GPT, recipe]["value"]) == pytest.approx(value)
+        assert found[CLIP, recipe]["seeds"] == "2"
+        assert found[GPT, recipe]["narrator"] == ""
+
+
+def write_retrieval_items(run: Config) -> dict[tuple[str, str, int], float]:
+    """Score the fixture's features on HRSID; return mean recall by recipe, protocol and seed."""
+    pairs = Path("data/benchmark/v0/hrsid_retrieval/pairs.csv")
+    recall = {}
+    for recipe in run.recipes:
+        for seed in (0, 1):
+            path = run.results / "predictions/hrsid_retrieval/clip" / recipe / str(seed) / "retrieval.npz"
+            scored = score_retrieval(read_features(path), path, pairs, [], Bootstrap(10, 0))
+            for protocol in ("instance", "group"):
+                recall[recipe, protocol, seed] = scored.metrics[f"{protocol}.mean_recall"]["value"]
+            out = score_path_of(run, "hrsid_retrieval", "clip", recipe, seed).with_name("items.json")
+            write_items(out, "retrieval", "hrsid_retrieval", scored.statistics)
+    return recall
+
+
+def test_table_8_compares_two_stage_with_each_recipe_that_trains(run: Config) -> None:
+    recall = write_retrieval_items(run)
+    found = by_entry(make_table(8, run))
+    for (section, recipe), row in found.items():
+        if recipe in ("base", "two-stage"):
+            assert (row["difference"], row["p"], row["p_holm"]) == ("", "", "")
+        elif section in (CLIP, CLIP_GROUP):
+            protocol = "instance" if section == CLIP else "group"
+            gains = [recall["two-stage", protocol, s] - recall[recipe, protocol, s] for s in (0, 1)]
+            assert float(row["difference"]) == pytest.approx(sum(gains) / 2)
+            assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
+        elif section == GPT:
+            # the fixture's recipes answer 40 questions, each right where a worse one is
+            right = {name: round(40 * VALUES[name]) for name in (recipe, "two-stage")}
+            assert float(row["difference"]) == pytest.approx((right["two-stage"] - right[recipe]) / 40)
+        else:
+            assert row["difference"] == row["p"] == row["p_holm"] == "missing"
+    # 16 of 40 images differ from `optical`: no draw of 10,000 leaves them all out
+    assert float(found[GPT, "optical"]["p"]) == pytest.approx(2 / 10_001)
+    # 2 of 40 from `joint`: a draw leaves both out with probability (38/40)^40 = 0.129
+    assert float(found[GPT, "joint"]["p"]) == pytest.approx(2 * 0.95**40, abs=0.02)
+
+
+def test_table_8_corrects_for_all_of_its_comparisons(run: Config) -> None:
+    write_retrieval_items(run)
+    table = make_table(8, run)
+    compared = [row for row in rows(table) if row["p"] not in ("", "missing")]
+    assert len(compared) == 12, "HRSID by two protocols and VQA, four recipes each"
+    assert [float(row["p_holm"]) for row in compared] == holm([float(row["p"]) for row in compared])
+    assert min(float(row["p_holm"]) for row in compared) == pytest.approx(12 * 2 / 10_001)
+    assert "corrected for the 12 comparisons of this table" in " ".join(table.footnotes)
+
+
+def test_table_10_judges_by_the_differences_of_table_8(run: Config) -> None:
+    write_retrieval_items(run)
+    eight = by_entry(make_table(8, run))
+    entries = {
+        ("hrsid_retrieval", "instance.mean_recall"): CLIP,
+        ("vqa", "accuracy"): GPT,
+    }
+    seen = set()
+    for judged in judged_claims(run):
+        claim = judged.claim
+        row = eight.get((entries.get((str(claim.task), str(claim.metric)), ""), str(claim.worse)))
+        if row is None or not row["difference"]:
+            continue
+        assert judged.gain is not None
+        for part, value in (("", judged.gain.value), ("_low", judged.gain.low), ("_high", judged.gain.high)):
+            assert float(row[f"difference{part}"]) == value
+        assert judged.verdict == ("direction only" if float(row["difference_low"]) > 0 else "not reproduced")
+        seen.add((claim.model, claim.worse))
+    assert seen == {
+        (model, recipe) for model in ("clip", "gpt") for recipe in ("sar", "sar-matched", "joint")
+    }
 
 
 def test_cost_sums_jobs_and_takes_the_peak(run: Config) -> None:

@@ -3,29 +3,55 @@ import sys
 from pathlib import Path
 
 from sartext.core.config import parse_config, save_config
+from sartext.core.environment import check_environment
 from sartext.core.errors import UserError
-from sartext.core.files import digest_json
+from sartext.core.files import digest_json, list_files, read_json, sha256_file
 from sartext.core.preflight import check_benchmark, check_disk, check_sources, files_digest
-from sartext.core.provenance import code_digest, provenance
+from sartext.core.provenance import PROJECT_ROOT, code_digest, provenance
+from sartext.core.runlock import hold_folder, job_prefix
 
-# the environment that runs Snakemake also runs its jobs, activated or not
-shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
+# the environment that runs Snakemake also runs its jobs, activated or not; jobs in the image have the image's, and
+# this checkout's code
+shell.prefix(
+    f'if [ -n "$SARTEXT_IMAGE" ]; then export PYTHONPATH="{PROJECT_ROOT}/src"; '
+    f'else export PATH="{Path(sys.executable).parent}:$PATH"; fi; set -euo pipefail; {job_prefix()}'
+)
+
+
+def stop(error):
+    """End with a user's mistake in one line."""
+    print(f"sartext: {error}", file=sys.stderr)
+    sys.exit(2)
+
 
 try:
+    if workflow.is_main_process:
+        check_environment()
     CFG = parse_config(config, str(workflow.configfiles[-1]))
     check_sources(CFG)
     check_benchmark(CFG)
     check_disk(CFG)
 except UserError as error:
-    print(f"sartext: {error}", file=sys.stderr)
-    sys.exit(2)
+    stop(error)
 
 RESULTS = CFG.results.as_posix()
 REPORTS = CFG.reports.as_posix()
 SIMULATED = f"data/simulated/{CFG.profile}"
 # the resolved profile; jobs read it, and a change reaches them as the digest of the sections they use
 CONFIG = f"{RESULTS}/config.yaml"
-save_config(CFG, CONFIG)
+# Snakemake insists on cores or jobs for a run; what only looks (-n, --lint, --summary) may do so during another one
+RUNS = (
+    workflow.is_main_process
+    and not workflow.output_settings.dryrun
+    and (workflow.resource_settings.cores or workflow.resource_settings.nodes)
+)
+if RUNS:
+    try:
+        RUN_LOCK = hold_folder(f"profile {CFG.profile}")
+    except UserError as error:
+        stop(error)
+if RUNS or not Path(CONFIG).is_file():
+    save_config(CFG, CONFIG)
 
 SETTINGS = CFG.model_dump(mode="json")
 # score files name the whole profile and the lock, so both make them anew
@@ -70,11 +96,17 @@ def source_digest(wildcards):
     )[:16]
 
 
-def model_digest(wildcards):
+def model_digest(name):
     """Digest of what a model's weights depend on: not its name in tables, its tasks, or how many seeds there are."""
-    entry = CFG.model(wildcards.model).model_dump(mode="json", exclude={"title": True, "tasks": True})
+    entry = CFG.model(name).model_dump(mode="json", exclude={"title": True, "tasks": True})
     entry["training"].pop("seeds")
     return digest_json([entry, SETTINGS["engine"], SETTINGS["images"]["size"]])[:16]
+
+
+def reference_digest():
+    """Digest of the profile's committed reference: content, since a checkout changes times."""
+    folder = Path(f"results/reference/{CFG.profile}")
+    return digest_json({path.as_posix(): sha256_file(folder / path) for path in list_files(folder)})[:16]
 
 
 def source_files(wildcards):

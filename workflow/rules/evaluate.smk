@@ -12,18 +12,25 @@ if FROZEN:
         benchmark:
             f"{RESULTS}/benchmarks/benchmark.tsv"
         params:
-            folder=subpath(input[0], strip_suffix=".dvc"),
-            code=code_digest("sartext.evaluation.tasks"),
+            code=code_digest("sartext.evaluation.pull"),
         shell:
-            "(dvc pull -q {input} && sartext benchmark verify {params.folder} --out {output}) > {log} 2>&1"
+            "sartext benchmark pull {input} --out {output} > {log} 2>&1"
 
 else:
+
+    # where every SAR source is simulated, references and questions are the truth's
+    DRAFT_TRUTH = (
+        expand(f"{SIMULATED}/truth/{{source}}.json", source=SAR_SOURCES)
+        if set(SAR_SOURCES) <= set(SIMULATED_SOURCES)
+        else []
+    )
 
     rule draft_benchmark:
         input:
             scenes=f"{RESULTS}/sartext/scenes.parquet",
             captions=f"{RESULTS}/sartext/captions.parquet",
             questions=f"{RESULTS}/sartext/questions.parquet",
+            truth=DRAFT_TRUTH,
         output:
             f"{RESULTS}/benchmark.json",
         log:
@@ -34,7 +41,7 @@ else:
             config=CONFIG,
             folder=subpath(output[0], strip_suffix=".json"),
             code=code_digest("sartext.evaluation.benchmark"),
-            settings=settings("sources", "images", "seed"),
+            settings=settings("sources", "images", "seed", "dataset", "evaluation.split"),
             tasks=TASKS,
         shell:
             "(sartext benchmark draft --config {params.config}"

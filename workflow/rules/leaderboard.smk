@@ -1,4 +1,4 @@
-# Score files to standings.
+# Score files to standings, and against the reference of the profile.
 
 
 rule standings:
@@ -19,3 +19,19 @@ rule standings:
         ),
     shell:
         "sartext leaderboard render {params.folder} --config {params.config} --out {output} > {log} 2>&1"
+
+
+rule drift:
+    input:
+        ALL_SCORES,
+    output:
+        json=f"{REPORTS}/drift.json",
+        markdown=f"{REPORTS}/drift.md",
+    log:
+        f"{RESULTS}/logs/drift.log",
+    params:
+        config=CONFIG,
+        code=code_digest("sartext.leaderboard.drift"),
+        reference=reference_digest(),
+    shell:
+        "sartext reference compare --config {params.config} > {log} 2>&1"

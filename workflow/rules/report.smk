@@ -99,6 +99,7 @@ for number, (category, inputs) in FIGURES.items():
 rule page:
     input:
         standings=f"{REPORTS}/leaderboard.json",
+        drift=rules.drift.output.json,
         summaries=expand(
             f"{RESULTS}/scenes/{{source}}/summary.json",
             source=SAR_SOURCES + OPTICAL_SOURCES,

@@ -21,54 +21,67 @@ rule tokenizer:
         "sartext tokenizer --config {params.config} > {log} 2>&1"
 
 
-rule train_stage1:
-    input:
-        tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
-        scenes=f"{RESULTS}/stage1/scenes.parquet",
-        captions=f"{RESULTS}/stage1/captions.parquet",
-        questions=f"{RESULTS}/stage1/questions.parquet",
-    output:
-        f"{RESULTS}/checkpoints/{{model}}/optical/{{seed}}/run.json",
-    log:
-        f"{RESULTS}/logs/train/{{model}}.stage1.{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train/{{model}}.stage1.{{seed}}.tsv"
-    threads: CFG.engine.threads
-    params:
-        config=CONFIG,
-        code=code_digest("sartext.training"),
-        settings=model_digest,
-    shell:
-        "sartext train --config {params.config} --model {wildcards.model} --recipe optical --seed {wildcards.seed}"
-        " --resume > {log} 2>&1"
+# what takes longest starts first, so that no core is left with it at the end; CoCa's first stage holds up the pairs
+LONGEST_FIRST = {"coca": 2, "gpt": 1, "clip": 0}
 
+# rules made in a loop, since a priority belongs to a rule
+for name in CFG.models:
 
-rule train_stage2:
-    input:
-        tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
-        optical=(
-            f"{RESULTS}/checkpoints/{{model}}/optical/{{seed}}/run.json" if "optical" in CFG.recipes else []
-        ),
-        stage1=f"{RESULTS}/stage1/captions.parquet",
-        captions=f"{RESULTS}/sartext/captions.parquet",
-        questions=f"{RESULTS}/sartext/questions.parquet",
-        leakage=f"{RESULTS}/sartext/leakage.json",
-    output:
-        expand(
-            f"{RESULTS}/checkpoints/{{model}}/{{recipe}}/{{seed}}/run.json",
-            recipe=STAGE2_RECIPES,
-            allow_missing=True,
-        ),
-    log:
-        f"{RESULTS}/logs/train/{{model}}.stage2.{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train/{{model}}.stage2.{{seed}}.tsv"
-    threads: CFG.engine.threads
-    params:
-        config=CONFIG,
-        recipes=" ".join(f"--recipe {recipe}" for recipe in STAGE2_RECIPES),
-        code=code_digest("sartext.training"),
-        settings=model_digest,
-    shell:
-        "sartext train --config {params.config} --model {wildcards.model} {params.recipes} --seed {wildcards.seed}"
-        " --resume > {log} 2>&1"
+    rule:
+        name:
+            f"train_{name}_stage1"
+        input:
+            tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
+            scenes=f"{RESULTS}/stage1/scenes.parquet",
+            captions=f"{RESULTS}/stage1/captions.parquet",
+            questions=f"{RESULTS}/stage1/questions.parquet",
+        output:
+            f"{RESULTS}/checkpoints/{name}/optical/{{seed}}/run.json",
+        log:
+            f"{RESULTS}/logs/train/{name}.stage1.{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train/{name}.stage1.{{seed}}.tsv"
+        priority: LONGEST_FIRST[name]
+        threads: CFG.engine.threads
+        params:
+            config=CONFIG,
+            code=code_digest("sartext.training"),
+            model=name,
+            settings=model_digest(name),
+        shell:
+            "sartext train --config {params.config} --model {params.model} --recipe optical --seed {wildcards.seed}"
+            " --resume > {log} 2>&1"
+
+    rule:
+        name:
+            f"train_{name}_stage2"
+        input:
+            tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
+            optical=(
+                f"{RESULTS}/checkpoints/{name}/optical/{{seed}}/run.json" if "optical" in CFG.recipes else []
+            ),
+            stage1=f"{RESULTS}/stage1/captions.parquet",
+            captions=f"{RESULTS}/sartext/captions.parquet",
+            questions=f"{RESULTS}/sartext/questions.parquet",
+            leakage=f"{RESULTS}/sartext/leakage.json",
+        output:
+            expand(
+                f"{RESULTS}/checkpoints/{name}/{{recipe}}/{{seed}}/run.json",
+                recipe=STAGE2_RECIPES,
+                allow_missing=True,
+            ),
+        log:
+            f"{RESULTS}/logs/train/{name}.stage2.{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train/{name}.stage2.{{seed}}.tsv"
+        priority: LONGEST_FIRST[name]
+        threads: CFG.engine.threads
+        params:
+            config=CONFIG,
+            recipes=" ".join(f"--recipe {recipe}" for recipe in STAGE2_RECIPES),
+            code=code_digest("sartext.training"),
+            model=name,
+            settings=model_digest(name),
+        shell:
+            "sartext train --config {params.config} --model {params.model} {params.recipes} --seed {wildcards.seed}"
+            " --resume > {log} 2>&1"

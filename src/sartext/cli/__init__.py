@@ -39,7 +39,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
         "Rank the images of a folder by a sentence with a CLIP checkpoint.",
     ),
     "ask": ("sartext.cli.models", "ask", "Answer a question about an image with a GPT checkpoint."),
-    "benchmark": ("sartext.cli.evaluate", "benchmark", "Freeze, check or draft a benchmark."),
+    "benchmark": ("sartext.cli.evaluate", "benchmark", "Freeze, pull, check or draft a benchmark."),
     "predict": ("sartext.cli.evaluate", "predict", "Write a model's predictions on a benchmark task."),
     "score": (
         "sartext.cli.evaluate",
@@ -47,6 +47,11 @@ _VERBS: dict[str, tuple[str, str, str]] = {
         "Score predictions: retrieval, captioning, vqa, or a benchmark task.",
     ),
     "leaderboard": ("sartext.cli.report", "leaderboard", "Render standings from score files."),
+    "reference": (
+        "sartext.cli.reference",
+        "reference",
+        "Keep a run as the reference of its profile, and name what drifts from it.",
+    ),
     "report": ("sartext.cli.report", "report", "Make tables, figures and the page from score files."),
 }
 

@@ -1,9 +1,7 @@
 """`sartext doctor`: what this machine can run, and what is missing for the rest."""
 
-import importlib.metadata
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +10,8 @@ from pathlib import Path
 import click
 
 from sartext.core.config import DEFAULT_SAMPLES
+from sartext.core.environment import check_environment
+from sartext.core.errors import UserError
 from sartext.core.provenance import PROJECT_ROOT
 
 _OK, _MISSING = "ok", "missing"
@@ -40,21 +40,10 @@ def _spice() -> tuple[str, str]:
 
 
 def _lock() -> tuple[str, str]:
-    lock = PROJECT_ROOT / "envs" / "requirements.lock"
-    if not lock.is_file():
-        return _MISSING, f"no {lock.name}: not a checkout"
-    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)(?= *\\?$)", lock.read_text(encoding="utf-8"), re.M))
-    wrong = []
-    for name, version in pinned.items():
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found = "absent"
-        if found != version:
-            wrong.append(f"{name} {found} (lock: {version})")
-    if wrong:
-        return _MISSING, f"{len(wrong)} packages differ from the lock, first {wrong[0]}: run make setup"
-    return _OK, f"{len(pinned)} packages are as locked"
+    try:
+        return _OK, f"{check_environment()} packages are as locked"
+    except UserError as error:
+        return _MISSING, str(error)
 
 
 def _gpu() -> tuple[str, str]:
@@ -86,11 +75,15 @@ def _machine() -> tuple[str, str]:
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--lock", is_flag=True, help="Only compare the installed packages with the lock.")
+def doctor(lock: bool) -> None:
     """Tell what this machine can run, and what is missing for the rest.
 
     Exit status 2 if something that the default profile needs is missing.
     """
+    if lock:
+        click.echo(f"{check_environment()} packages are as locked")
+        return
     needed = {
         "python": (_OK, sys.version.split()[0]),
         "machine": _machine(),

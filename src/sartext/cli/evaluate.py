@@ -15,7 +15,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.group()
 def benchmark() -> None:
-    """Freeze, check or draft a benchmark."""
+    """Freeze, pull, check or draft a benchmark."""
 
 
 @benchmark.command()
@@ -36,7 +36,7 @@ def freeze(config: Path, version: str, out: Path | None) -> None:
 @benchmark.command()
 @click.option("--config", type=_FILE, required=True, help="The profile; its SAR-TEXT must be built.")
 def draft(config: Path) -> None:
-    """Make a benchmark from the run's own test split, with narrator-written references."""
+    """Make a benchmark from the run's own images, of the split that the profile names."""
     from sartext.core.config import load_config
     from sartext.evaluation import benchmark as room
 
@@ -44,6 +44,20 @@ def draft(config: Path) -> None:
     folder = profile.results / "benchmark"
     digest = room.draft(profile, folder)
     click.echo(f"{folder}: drafted, digest {digest}")
+
+
+@benchmark.command()
+@click.argument("pointer", type=_FILE)
+@click.option("--out", type=_FILE, help="JSON file to write the digest to.")
+def pull(pointer: Path, out: Path | None) -> None:
+    """Bring the benchmark that POINTER (data/benchmark/vN.dvc) names, if it is not there, and check it."""
+    from sartext.core.files import write_json
+    from sartext.evaluation.pull import pull as pull_benchmark
+
+    digest, folder = pull_benchmark(pointer), pointer.with_suffix("")
+    if out is not None:
+        write_json(out, {"folder": folder.as_posix(), "digest": digest})
+    click.echo(f"{folder}: as frozen, digest {digest}")
 
 
 @benchmark.command()

@@ -201,15 +201,32 @@ class EvaluationConfig(_Strict):
     version: str = Field(
         pattern=r"^(v[0-9]+|draft)$",
         description=(
-            "frozen benchmark version; draft: made from this run's own test split, "
-            "for sources that may not be committed"
+            "frozen benchmark version; draft: made from this run's own images, "
+            "for sources that may not be committed and for choosing settings on val"
         ),
     )
-    bootstrap_samples: Positive = Field(default=1000, description="bootstrap draws of the intervals")
+    split: Literal["val", "test"] = Field(
+        default="test",
+        description=(
+            "split that is evaluated; val, for choosing settings, goes with version draft only "
+            "(a source without official val has the share drawn by dataset.val_share)"
+        ),
+    )
+    bootstrap_samples: Positive = Field(
+        default=1000, description="bootstrap draws of scores' intervals (differences of recipes have 10,000)"
+    )
     beams: Positive = Field(default=6, description="beams of captions on the benchmark")
     caption_length: Positive = Field(default=40, description="most tokens of a caption")
     answer_length: Positive = Field(default=10, description="most tokens of an answer")
     batch_size: Positive = Field(default=32, description="images a prediction batch")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "EvaluationConfig":
+        if self.split == "val" and self.version != "draft":
+            raise ValueError(
+                f"split: val goes with 'version: draft'; {self.version} is frozen and holds test images only"
+            )
+        return self
 
 
 class Config(_Strict):

@@ -144,8 +144,13 @@ def write_manifest(folder: Path | str, manifest: Path | str, files: Iterable[Pat
     return digest
 
 
-def verify_manifest(folder: Path | str, manifest: Path | str) -> str:
+def verify_manifest(folder: Path | str, manifest: Path | str, partial: bool = False) -> str:
     """Check the files of `folder` against a manifest and return its digest.
+
+    Args:
+        folder: what is described.
+        manifest: from `write_manifest`.
+        partial: files may be missing.
 
     Raises:
         UserError: a file is missing, added, or differs; the first one is named.
@@ -160,17 +165,18 @@ def verify_manifest(folder: Path | str, manifest: Path | str) -> str:
         if Path(manifest).resolve().is_relative_to(folder.resolve())
         else ""
     }
-    for name in sorted(set(entries) - present):
+    missing = set(entries) - present
+    for name in [] if partial else sorted(missing):
         raise UserError(
             f"{folder / name}: missing, but {manifest} lists it; restore it (dvc checkout, or pull again)"
         )
     for name in sorted(present - set(entries)):
         raise UserError(f"{folder / name}: not listed in {manifest}; remove it, or restore the folder")
     for name, expected in sorted(entries.items()):
-        if sha256_file(folder / name) != expected:
+        if name not in missing and sha256_file(folder / name) != expected:
             raise UserError(
                 f"{folder / name}: changed since it was frozen (its digest is not the one in {manifest}); "
-                "restore it (dvc checkout, or pull again)"
+                "restore it (dvc checkout --force, or git checkout)"
             )
     digest = digest_json(entries)
     if digest != content.get("digest"):

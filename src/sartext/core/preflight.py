@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
-from sartext.core.files import digest_json, list_files
+from sartext.core.files import digest_json, list_files, read_json, verify_manifest
+from sartext.core.pointers import MANIFEST, as_pointed
 
 _GIB = 1 << 30
 
@@ -58,19 +59,42 @@ def check_disk(config: Config, folder: Path | str = ".") -> None:
 
 
 def check_benchmark(config: Config) -> None:
-    """Check that the frozen benchmark version of the profile exists.
+    """Check that the frozen benchmark version of the profile exists, and that nobody changed what is there.
+
+    A run that pulled it needs all of it; before that, files may be missing, since the run pulls them.
 
     Raises:
-        UserError: there is no such version.
+        UserError: there is no such version, or a file of it is missing, added or changed; it is named.
     """
-    folder = Path("data") / "benchmark"
-    version = config.evaluation.version
-    if version != "draft" and not (folder / f"{version}.dvc").is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("v*.dvc"))) or "none"
+    if config.evaluation.version == "draft":
+        return
+    versions = Path("data") / "benchmark"
+    folder = versions / config.evaluation.version
+    pointer, manifest = Path(f"{folder}.dvc"), folder / MANIFEST
+    if not pointer.is_file():
+        known = ", ".join(sorted(path.stem for path in versions.glob("v*.dvc"))) or "none"
         raise UserError(
-            f"profile {config.profile}: evaluation.version: no frozen benchmark {version}; "
+            f"profile {config.profile}: evaluation.version: no frozen benchmark {config.evaluation.version}; "
             f"there are: {known}; "
             "'draft' makes one of the run's own test split"
+        )
+    pulled = config.results / "benchmark.json"
+    # results made with another version, or a draft, say nothing of this one
+    if not pulled.is_file() or read_json(pulled).get("folder") != folder.as_posix():
+        if manifest.is_file():
+            verify_manifest(folder, manifest, partial=True)
+        return
+    if not manifest.is_file():
+        raise UserError(
+            f"{manifest}: missing, but this profile's results were made with it; "
+            f"restore it (dvc pull {pointer})"
+        )
+    digest = verify_manifest(folder, manifest)
+    # the pointer may have moved on since: then the run pulls what it names now
+    if digest != read_json(pulled).get("digest") and not as_pointed(folder):
+        raise UserError(
+            f"{manifest}: neither the one that {pointer} names nor the one of this profile's results; "
+            f"restore it (dvc checkout --force {pointer})"
         )
 
 

@@ -1,9 +1,9 @@
-"""Freezing a benchmark: test images and references in one folder with a manifest, which no run can change."""
+"""Freezing a benchmark: images and references in one folder with a manifest, which no run can change."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
@@ -14,23 +14,25 @@ from sartext.core.files import (
     write_json,
     write_manifest,
 )
+from sartext.core.pointers import MANIFEST
 from sartext.core.progress import track
 from sartext.core.records import Box, Scene
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
 from sartext.evaluation.files import PAIR_COLUMNS, Pair
-from sartext.evaluation.tasks import MANIFEST, TRUTH, Definition, draft_definitions, read_definitions
+from sartext.evaluation.tasks import TRUTH, Definition, draft_definitions, read_definitions
 
 NARRATOR_PREFIX = "n-"
+Split = Literal["val", "test"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One test image with what is known of it.
+    """One image with what is known of it.
 
     Attributes:
         scene: the scene; its boxes and cover are the truth's where there is one.
         references: sentences of the main column.
-        narrated: sentences of the second column; empty in a draft, whose main column is the narrator's.
+        narrated: sentences of the second column; empty where the main column is the narrator's.
         questions: (question id, question, type, answer) of the image.
     """
 
@@ -76,8 +78,8 @@ def _narrated(config: Config, source: str) -> dict[str, tuple[str, ...]]:
     return sentences
 
 
-def _frozen_items(
-    config: Config, source: str, truth: dict[str, dict[str, Any]], classes: _Classes | None
+def _source_items(
+    config: Config, source: str, split: Split, truth: dict[str, dict[str, Any]], classes: _Classes | None
 ) -> list[Item]:
     from sartext.dataset import questions_for
 
@@ -85,7 +87,7 @@ def _frozen_items(
     narrated = _narrated(config, source)
     items = []
     for scene in read_scenes(config.results / "scenes" / source / "scenes.parquet"):
-        if scene.split != "test":
+        if scene.split != split:
             continue
         entry = truth.get(scene.scene_id)
         if entry is None:
@@ -93,7 +95,7 @@ def _frozen_items(
         known = Scene(
             scene_id=scene.scene_id,
             source=source,
-            split="test",
+            split=split,
             modality=scene.modality,
             image=scene.image,
             width=entry["width"],
@@ -114,7 +116,20 @@ def _frozen_items(
     return items
 
 
-def _draft_items(config: Config) -> dict[str, list[Item]]:
+def _true_items(config: Config, definitions: dict[str, Definition], split: Split) -> dict[str, list[Item]]:
+    """Every image of a split of the tasks' sources, by source, with what the simulator knows of it."""
+    asked = {name for entry in definitions.values() if entry.kind == "vqa" for name in entry.sources}
+    sources = sorted({name for definition in definitions.values() for name in definition.sources})
+    truths = {source: _truth(config, source) for source in sources}
+    classes = _classes(truths)
+    return {
+        source: _source_items(config, source, split, truths[source], classes if source in asked else None)
+        for source in sources
+    }
+
+
+def _narrated_items(config: Config, split: Split) -> dict[str, list[Item]]:
+    """Every image of a split of SAR-TEXT, by source, with what the narrator said of it."""
     folder = config.results / "sartext"
     captions = by_scene(read_captions(folder / "captions.parquet"))
     questions: dict[str, list[tuple[str, str, str, str]]] = {}
@@ -122,7 +137,7 @@ def _draft_items(config: Config) -> dict[str, list[Item]]:
         questions.setdefault(q.scene_id, []).append((q.question_id, q.question, q.type, q.answer))
     items: dict[str, list[Item]] = {}
     for scene in read_scenes(folder / "scenes.parquet"):
-        if scene.split == "test":
+        if scene.split == split:
             sentences = tuple(record.caption for record in captions.get(scene.scene_id, []))
             asked = tuple(questions.get(scene.scene_id, ()))
             items.setdefault(scene.source, []).append(Item(scene, sentences, questions=asked))
@@ -178,14 +193,21 @@ def _second(item: Item) -> tuple[str, ...]:
 
 
 def _write_task(
-    config: Config, name: str, definition: Definition, version: str, given: Sequence[Item], folder: Path
+    config: Config,
+    name: str,
+    definition: Definition,
+    version: str,
+    split: Split,
+    given: Sequence[Item],
+    folder: Path,
 ) -> None:
     wanted = "questions" if definition.kind == "vqa" else "references"
     items = sorted((item for item in given if getattr(item, wanted)), key=lambda item: item.image_id)
     if not items:
         raise UserError(
-            f"{config.profile}: task {name}: empty test set; none of {', '.join(definition.sources)} has "
-            f"a test image with {wanted} (raise their test counts, or drop the task from the models' tasks)"
+            f"{config.profile}: task {name}: empty {split} set; none of {', '.join(definition.sources)} has "
+            f"a {split} image with {wanted} (raise their {split} counts or dataset.{split}_share, or drop "
+            "the task from the models' tasks)"
         )
     second = any(item.narrated for item in items) and definition.kind != "vqa"
     _write_images(config, items, folder / "images")
@@ -250,22 +272,16 @@ def freeze(config: Config, version: str, out: Path) -> str:
                 f"benchmark/{version}: references {definition.references!r}; expected {TRUTH!r}, "
                 "the only kind that is frozen from a run"
             )
-    asked = {name for entry in definitions.values() if entry.kind == "vqa" for name in entry.sources}
-    sources = sorted({name for definition in definitions.values() for name in definition.sources})
-    truths = {source: _truth(config, source) for source in sources}
-    classes = _classes(truths)
-    items = {
-        source: _frozen_items(config, source, truths[source], classes if source in asked else None)
-        for source in sources
-    }
-    return _write(config, version, definitions, items, out)
+    return _write(config, version, "test", definitions, _true_items(config, definitions, "test"), out)
 
 
 def draft(config: Config, out: Path) -> str:
-    """Make a benchmark from the run's own SAR-TEXT test split, for sources that may not be committed.
+    """Make a benchmark from the run's own images, of the split that ``evaluation.split`` names.
 
-    The narrator's captions are the references, and labelled so: such scores show that the road works, not how
-    good a model is.
+    Of simulated sources it is made as `freeze` makes one, from the truth: on val it serves to choose settings
+    by the metrics of the benchmark without a look at its images. Of other sources, which may not be
+    committed, it is SAR-TEXT's split with the narrator's captions as references, and labelled so: such scores
+    show that the road works, not how good a model is.
 
     Args:
         config: the profile; its SAR-TEXT must be built.
@@ -275,14 +291,18 @@ def draft(config: Config, out: Path) -> str:
         The benchmark's digest.
 
     Raises:
-        UserError: a task has no test images, or SAR-TEXT is missing.
+        UserError: a task has no images of the split, or an input is missing.
     """
-    return _write(config, "draft", draft_definitions(config), _draft_items(config), out)
+    definitions, split = draft_definitions(config), config.evaluation.split
+    truth = all(definition.references == TRUTH for definition in definitions.values())
+    items = _true_items(config, definitions, split) if truth else _narrated_items(config, split)
+    return _write(config, "draft" if split == "test" else "draft-val", split, definitions, items, out)
 
 
 def _write(
     config: Config,
     version: str,
+    split: Split,
     definitions: dict[str, Definition],
     items: dict[str, list[Item]],
     out: Path,
@@ -290,5 +310,5 @@ def _write(
     with atomic_folder(out) as folder:
         for name, definition in definitions.items():
             chosen = [item for source in definition.sources for item in items.get(source, [])]
-            _write_task(config, name, definition, version, chosen, folder / name)
+            _write_task(config, name, definition, version, split, chosen, folder / name)
         return write_manifest(folder, folder / MANIFEST)

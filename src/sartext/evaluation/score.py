@@ -37,7 +37,7 @@ from sartext.evaluation.tasks import (
     verify,
 )
 from sartext.metrics import captioning, intervals, retrieval, vqa
-from sartext.metrics.intervals import Formula, Interval, Statistics
+from sartext.metrics.intervals import Difference, Formula, Interval, Statistics
 from sartext.metrics.java import Meteor
 
 SCHEMA = 1
@@ -251,8 +251,8 @@ def load_items(path: Path) -> tuple[Kind, Statistics]:
     return kind, statistics
 
 
-def compare(first: Sequence[Path], second: Sequence[Path], bootstrap: Bootstrap) -> dict[str, Interval]:
-    """Return ``second - first`` of each metric with a paired bootstrap interval.
+def compare(first: Sequence[Path], second: Sequence[Path], bootstrap: Bootstrap) -> dict[str, Difference]:
+    """Return ``second - first`` of each metric with a paired bootstrap interval and its p-value.
 
     Args:
         first: ``items.json`` of one recipe, one file a seed.

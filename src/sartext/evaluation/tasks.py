@@ -15,14 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sartext.core.config import Config, TaskName
 from sartext.core.errors import UserError
-from sartext.core.files import read_json, verify_manifest
+from sartext.core.files import read_json
+from sartext.core.pointers import verify_frozen
 
 Kind = Literal["retrieval", "captioning", "vqa"]
 
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 DEFINITIONS = Path("benchmark")
 FROZEN = Path("data") / "benchmark"
-MANIFEST = "manifest.json"
 TRUTH, NARRATOR = "simulated truth", "narrator"
 RESULT_FILE: dict[Kind, str] = {
     "retrieval": "retrieval.npz",
@@ -38,7 +38,7 @@ class Definition(BaseModel):
 
     kind: Kind = Field(description="what is asked of a model")
     title: str = Field(description="name as written in tables")
-    sources: list[str] = Field(min_length=1, description="sources whose test images are taken")
+    sources: list[str] = Field(min_length=1, description="sources whose images are taken")
     references: str = Field(description="who wrote the references of the main column")
 
 
@@ -82,9 +82,12 @@ def draft_definitions(config: Config) -> dict[str, Definition]:
     """Return the tasks of a draft: those the profile's models are evaluated on, with their sources by rule.
 
     osdataset_retrieval takes the sources of the pair branch; hrsid_retrieval takes ``hrsid`` if the profile
-    has it, else the sources of the a2c branch; captioning and vqa take all SAR sources.
+    has it, else the sources of the a2c branch; captioning and vqa take all SAR sources. References are the
+    simulator's truth if every SAR source is simulated, else the narrator's.
     """
     sar = [source for source in config.sources if source.modality == "sar"]
+    simulated = config.simulator.sources if config.simulator else {}
+    references = TRUTH if all(source.name in simulated for source in sar) else NARRATOR
     pairs = [source.name for source in sar if "pair" in source.branches]
     boxes = [source.name for source in sar if "a2c" in source.branches]
     every = [source.name for source in sar]
@@ -101,9 +104,12 @@ def draft_definitions(config: Config) -> dict[str, Definition]:
         if task in asked:
             if not sources:
                 raise UserError(
-                    f"{config.profile}: task {task}: empty test set; no source of its branch is there"
+                    f"{config.profile}: task {task}: empty {config.evaluation.split} set; "
+                    "no source of its branch is there"
                 )
-            definitions[str(task)] = Definition(kind=kind, title=title, sources=sources, references=NARRATOR)
+            definitions[str(task)] = Definition(
+                kind=kind, title=title, sources=sources, references=references
+            )
     return definitions
 
 
@@ -136,14 +142,12 @@ def load_task(folder: Path) -> Task:
 
 
 def verify(folder: Path) -> str:
-    """Check a benchmark folder against its manifest and return its digest.
+    """Check a benchmark folder against its manifest, and its pointer if it has one; return its digest.
 
     Raises:
         UserError: a file is missing, added, or was changed by hand; it is named.
     """
-    if not (folder / MANIFEST).is_file():
-        raise UserError(f"{folder}: no {MANIFEST} there; expected a benchmark (dvc pull brings it)")
-    return verify_manifest(folder, folder / MANIFEST)
+    return verify_frozen(folder)
 
 
 def find_task(name: str, config: Config | None) -> Task:

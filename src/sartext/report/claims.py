@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
-from sartext.evaluation.score import Bootstrap, compare
 from sartext.leaderboard.scores import Score, Unavailable
 from sartext.leaderboard.standings import Summary, summarise
 from sartext.report.inputs import choose
+from sartext.report.paired import Gain, gains
 
 CLAIMS = Path("config/claims.yaml")
 
@@ -78,33 +78,6 @@ def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
 
 
 @dataclass(frozen=True)
-class Gain:
-    """A difference between two recipes with its 95% interval, in the metric's unit."""
-
-    value: float
-    low: float
-    high: float
-
-
-def gain(claim: Claim, config: Config) -> Gain | None:
-    """Return the difference between a claim's two recipes, by a paired bootstrap on the same test images.
-
-    It is `sartext.evaluation.score.compare`, from the per-image statistics beside the score files: seeds are
-    averaged within an image. None if a file is missing, or has no such metric.
-    """
-    folders = []
-    for recipe in (claim.worse, claim.better):
-        base = config.results / "scores" / str(claim.task) / str(claim.model) / str(recipe)
-        seeds = config.model(str(claim.model)).training.seeds
-        folders.append([path for seed in seeds if (path := base / str(seed) / "items.json").is_file()])
-    if not all(folders):
-        return None
-    bootstrap = Bootstrap(config.evaluation.bootstrap_samples, config.seed)
-    found = compare(folders[0], folders[1], bootstrap).get(str(claim.metric))
-    return None if found is None else Gain(found["value"], found["low"], found["high"])
-
-
-@dataclass(frozen=True)
 class Judged:
     """A claim with what we found.
 
@@ -114,7 +87,7 @@ class Judged:
         better: our value of the better recipe, or our count.
         worse: our value of the recipe it is compared with.
         gain: our difference, if there is one.
-        reason: why it was not tested, or why the verdict was held back; empty otherwise.
+        reason: why it was not tested or not reproduced, or why the verdict was held back; empty otherwise.
     """
 
     claim: Claim
@@ -153,9 +126,7 @@ def _limited(verdict: Verdict, config: Config) -> tuple[Verdict, str]:
 
 
 def _measured(claim: Claim, difference: Gain, ratio: float | None) -> Verdict:
-    """The verdict of the claim's rule, before the data is considered."""
-    if difference.low <= 0:
-        return "not reproduced"
+    """The verdict of the claim's rule on an interval above 0, before the data is considered."""
     if claim.kind == "gain" and claim.value is not None:
         return "reproduced" if difference.high >= claim.value else "direction only"
     if claim.kind == "ratio" and claim.value is not None:
@@ -193,10 +164,14 @@ def judge(claim: Claim, scores: Sequence[Score], images: int | None, config: Con
             return Judged(claim, "not tested", reason=lack or f"no score of {claim.model} {recipe}")
         found.append(summary)
     better, worse = (summary.value for summary in found)
-    difference = gain(claim, config)
+    gained = gains(config, str(claim.task), str(claim.model), str(claim.better), str(claim.worse))
+    difference = gained.get(str(claim.metric))
     if lack or difference is None:
         lack = lack or "no per-image statistics (items.json) beside the scores"
         return Judged(claim, "not tested", better, worse, difference, lack)
+    if difference.low <= 0:
+        reason = "the interval lies below 0" if difference.high < 0 else "the interval holds 0"
+        return Judged(claim, "not reproduced", better, worse, difference, reason)
     judged = Judged(claim, "not tested", better, worse, difference)
     verdict, reason = _limited(_measured(claim, difference, judged.ratio), config)
     return Judged(claim, verdict, better, worse, difference, reason)

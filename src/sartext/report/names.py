@@ -58,7 +58,7 @@ FIGURES: dict[int, str] = {
     9: "Retrieval cases: the images ranked first for captions drawn at random from the test set",
     10: "Captioning cases: test images drawn at random, a reference, and each recipe's caption",
     11: "VQA cases: questions drawn at random from the test set, a type each, and each recipe's answer",
-    12: "Recipes compared by each model's main metric, with 95% intervals",
+    12: "Recipes compared by each model's main metric (mean recall: instance protocol), with 95% intervals",
 }
 
 

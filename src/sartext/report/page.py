@@ -101,6 +101,13 @@ def _made(config: Config, scores: list[Score]) -> list[tuple[str, str]]:
     ]
 
 
+def _drift(config: Config) -> str:
+    """How the run stands against the reference of its profile, in one line; empty if it was not compared."""
+    told = read_optional(config.reports / "drift.json")
+    summary = told.get("summary") if isinstance(told, dict) else None
+    return summary if isinstance(summary, str) else ""
+
+
 def page(config: Config) -> str:
     """Return a profile's page: verdicts, leaderboard, tables, figures, sources, and how it was made.
 
@@ -125,6 +132,7 @@ def page(config: Config) -> str:
         sources=_sources(config),
         rejects=_rejects(config),
         made=_made(config, scores),
+        drift=_drift(config),
         results=config.results.as_posix(),
     )
 

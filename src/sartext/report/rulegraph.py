@@ -15,17 +15,25 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Stage 1: optical", ("tokenizer", "train_stage1")),
     ("Stage 2: SAR-TEXT", ("train_stage2",)),
     ("Evaluation", ("pull_benchmark", "draft_benchmark", "predict", "score")),
-    ("Tables and figures", ("standings", "rulegraph", "tables", "figures", "page", "index")),
+    ("Tables and figures", ("standings", "drift", "rulegraph", "tables", "figures", "page", "index")),
 )
 _IGNORED = frozenset({"all", "reproduce"})
-_FOLDED = (("predict_", "predict"), ("table_", "tables"), ("figure_", "figures"))
+_FOLDED = (
+    (r"predict_\w+", "predict"),
+    (r"train_\w+_(stage[12])", r"train_\1"),
+    (r"table_\d+", "tables"),
+    (r"figure_\d+", "figures"),
+)
 _NODE = re.compile(r'^\s*(\d+)\s*\[\s*label\s*=\s*"((?:[^"\\]|\\.)*)"')
 _EDGE = re.compile(r"^\s*(\d+)\s*->\s*(\d+)\s*;?\s*$")
 
 
 def folded(rule: str) -> str:
     """The name a rule is drawn under: rules made in a loop are one."""
-    return next((name for prefix, name in _FOLDED if rule.startswith(prefix)), rule)
+    for pattern, name in _FOLDED:
+        if match := re.fullmatch(pattern, rule):
+            return match.expand(name)
+    return rule
 
 
 def stage_of(rule: str) -> str | None:

@@ -79,7 +79,8 @@ def table_10(config: Config) -> Table:
     notes = [
         f"Verdicts: {summary}.",
         "Mean recall and accuracy in percent, differences in points; the others as in table 6. "
-        "In brackets: 95% interval of the difference, by a paired bootstrap on the same test images.",
+        "In brackets: 95% interval of the difference, by a paired bootstrap on the same test images, as in "
+        "table 8. Each verdict stands alone; table 8 corrects for the number of comparisons.",
         "Claims marked inferred were not read in the paper.",
     ]
     if config.simulator is not None:

@@ -8,7 +8,7 @@ from sartext.core.errors import UserError
 from sartext.core.files import digest_json, list_files, read_json, sha256_file
 from sartext.core.preflight import check_benchmark, check_disk, check_sources, files_digest
 from sartext.core.provenance import PROJECT_ROOT, code_digest, provenance
-from sartext.core.runlock import hold_folder, job_prefix
+from sartext.core.runlock import hold_folder, inside_run, job_prefix
 
 # the environment that runs Snakemake also runs its jobs, activated or not; jobs in the image have the image's, and
 # this checkout's code
@@ -24,13 +24,23 @@ def stop(error):
     sys.exit(2)
 
 
+# Snakemake insists on cores or jobs for a run; what only looks (-n, --lint, --summary) may do so during another one
+RUNS = (
+    workflow.is_main_process
+    and not workflow.output_settings.dryrun
+    and (workflow.resource_settings.cores or workflow.resource_settings.nodes)
+)
 try:
-    if workflow.is_main_process:
-        check_environment()
     CFG = parse_config(config, str(workflow.configfiles[-1]))
-    check_sources(CFG)
-    check_benchmark(CFG)
-    check_disk(CFG)
+    # the lock first: what another run is about to pull or write is not yet as it should be
+    if RUNS:
+        RUN_LOCK = hold_folder(f"profile {CFG.profile}")
+    # a job that reads these rules is part of a run that has checked
+    if workflow.is_main_process and not inside_run():
+        check_environment()
+        check_sources(CFG)
+        check_benchmark(CFG)
+        check_disk(CFG)
 except UserError as error:
     stop(error)
 
@@ -39,17 +49,6 @@ REPORTS = CFG.reports.as_posix()
 SIMULATED = f"data/simulated/{CFG.profile}"
 # the resolved profile; jobs read it, and a change reaches them as the digest of the sections they use
 CONFIG = f"{RESULTS}/config.yaml"
-# Snakemake insists on cores or jobs for a run; what only looks (-n, --lint, --summary) may do so during another one
-RUNS = (
-    workflow.is_main_process
-    and not workflow.output_settings.dryrun
-    and (workflow.resource_settings.cores or workflow.resource_settings.nodes)
-)
-if RUNS:
-    try:
-        RUN_LOCK = hold_folder(f"profile {CFG.profile}")
-    except UserError as error:
-        stop(error)
 if RUNS or not Path(CONFIG).is_file():
     save_config(CFG, CONFIG)
 

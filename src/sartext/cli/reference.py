@@ -27,7 +27,7 @@ def update(config_path: Path) -> None:
 
 @reference.command()
 @_CONFIG
-@click.option("--strict", is_flag=True, help="Exit with 1 if anything differs.")
+@click.option("--strict", is_flag=True, help="Exit with 1 unless all rows are the same.")
 def compare(config_path: Path, strict: bool) -> None:
     """Compare a run with its reference row by row, into reports/PROFILE/drift.md and drift.json."""
     from sartext.core.config import load_config
@@ -47,7 +47,7 @@ def compare(config_path: Path, strict: bool) -> None:
         click.echo(f"{what}: {before}, now {now}")
     click.echo(drift.summary)
     click.echo(told)
-    if strict and drift.status in ("drift", "not comparable"):
+    if strict and drift.status != "same":
         sys.exit(1)
 
 

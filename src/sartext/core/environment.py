@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
 
 from sartext.core.errors import UserError
 from sartext.core.provenance import PROJECT_ROOT
@@ -56,7 +57,8 @@ def check_environment(lock: Path = LOCK) -> int:
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{name} is not installed, expected {str(wanted.specifier).strip('=')}")
             continue
-        if not wanted.specifier.contains(version, prereleases=True):
+        # a local version, such as 2.1+cpu, is another build
+        if Version(version) != Version(str(wanted.specifier).strip("=")):
             wrong.append(f"{name} {version} is installed, expected {str(wanted.specifier).strip('=')}")
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

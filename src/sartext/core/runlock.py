@@ -40,7 +40,7 @@ def hold_folder(title: str, lock: Path = LOCK_FILE) -> IO[str]:
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     stream = lock.open("a+", encoding="utf-8")
-    if _inherited(stream):
+    if inside_run(lock):
         return stream
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,10 +64,10 @@ def hold_folder(title: str, lock: Path = LOCK_FILE) -> IO[str]:
     return stream
 
 
-def _inherited(stream: IO[str]) -> bool:
-    """Whether this process came out of a job, which holds the lock for it."""
+def inside_run(lock: Path = LOCK_FILE) -> bool:
+    """Return whether this process came out of a job, which holds the lock for it."""
     try:
-        return os.path.samestat(os.fstat(_JOB_FD), os.fstat(stream.fileno()))
+        return os.path.samestat(os.fstat(_JOB_FD), lock.stat())
     except OSError:
         return False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sartext.core.config import Config
+from sartext.core.errors import UserError
 from sartext.core.files import write_json, write_text
 from sartext.leaderboard.reference import reference_folder, reference_scores, run_scores
 from sartext.leaderboard.scores import Measured, Metric, Score
@@ -13,7 +14,7 @@ from sartext.leaderboard.scores import Measured, Metric, Score
 SAME = 1e-12  # values closer than this are the same
 
 Column = Literal["main", "secondary"]
-Status = Literal["no reference", "not comparable", "same", "drift"]
+Status = Literal["not compared", "not comparable", "same", "drift"]
 
 
 @dataclass(frozen=True, order=True)
@@ -59,6 +60,7 @@ class Drift:
         only_now: rows that the reference does not have.
         origins: (what, of the reference, of this run) that differ and may explain it.
         benchmarks: (task, reference's version and digest, this run's) of tasks that cannot be compared.
+        reason: why nothing was compared.
     """
 
     profile: str
@@ -70,13 +72,14 @@ class Drift:
     only_now: tuple[Row, ...] = ()
     origins: tuple[tuple[str, str, str], ...] = ()
     benchmarks: tuple[tuple[str, str, str], ...] = ()
+    reason: str = ""
 
     @property
     def summary(self) -> str:
         """The result in one line."""
         where = f"results/reference/{self.profile}"
-        if self.status == "no reference":
-            return f"drift: no reference of profile {self.profile} to compare with ({where} is not there)"
+        if self.status == "not compared":
+            return f"drift: not compared with {where}: {self.reason}"
         if self.status == "not comparable":
             task, reference, now = self.benchmarks[0]
             return (
@@ -160,14 +163,26 @@ def compare(reference: Sequence[Score], now: Sequence[Score]) -> Drift:
 def compare_run(config: Config) -> Drift:
     """Compare a profile's run with ``results/reference/P``.
 
+    A reference that is not there, or that was changed by hand, is told and not compared with: a run does not
+    fail for it.
+
     Raises:
-        UserError: a score file of either is not what it should be, or the reference was changed by hand.
+        UserError: a score file of the run is not what it should be.
     """
     folder = reference_folder(config)
     now = run_scores(config)
-    if not folder.is_dir() or not now:
-        return Drift(config.profile, config.data_note, "no reference")
-    return compare(reference_scores(folder), now)
+
+    def not_compared(reason: str) -> Drift:
+        return Drift(config.profile, config.data_note, "not compared", reason=reason)
+
+    if not now:
+        return not_compared("the run has no score files")
+    if not folder.is_dir():
+        return not_compared("there is no such folder")
+    try:
+        return compare(reference_scores(folder), now)
+    except UserError as error:
+        return not_compared(str(error))
 
 
 def _json(drift: Drift) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Claim(BaseModel):
     id: str
     claim: str
     version: str
-    stated: Literal["read", "inferred"]
+    stated: Literal["read", "inferred", "control"]
     kind: Literal["count", "gain", "ratio", "order"]
     rule: str
     needs: tuple[Need, ...] = ()

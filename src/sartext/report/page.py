@@ -117,7 +117,7 @@ def page(config: Config) -> str:
         UserError: a file it reads is not what it should be.
     """
     scores = load_scores(config)
-    counts = Counter(judged.verdict for judged in judged_claims(config))
+    counts = Counter(judged.verdict for judged in judged_claims(config) if judged.claim.stated != "control")
     folder = config.reports / "figures"
     return _render(
         "page.html",

@@ -29,6 +29,7 @@ locked: $(STAMP)
 $(STAMP): envs/requirements.lock envs/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "make setup: needs Python 3.11 or 3.12, found %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
 	@command -v java > /dev/null || echo "make setup: no java found; METEOR and the caption tokenizer need it (Debian: default-jre-headless)" >&2
+	@test ! -f $@ || echo "make setup: the lock has changed since; installing what it says" >&2
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r envs/uv.lock
 	$(SYNC)

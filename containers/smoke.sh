@@ -11,6 +11,7 @@ export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}
 image=${IMAGE:-sartext-bench}
 command -v buildah > /dev/null || fail "no buildah found; install it (Debian: buildah)"
 buildah inspect --type image "$image" > /dev/null 2>&1 || fail "IMAGE=$image: no such image; build it with make image"
+command -v ip > /dev/null || fail "no ip found; install it (Debian: iproute2)"
 unshare --net true 2> /dev/null || fail "cannot cut the network off; run as root, or with buildah unshare"
 
 container=$(buildah from --pull-never "$image")

@@ -84,8 +84,8 @@ def table_10(config: Config) -> Table:
         f"{_counted(found, control=True)}.",
         "Mean recall and accuracy in percent, differences in points; the others as in table 6. "
         "In brackets: 95% interval of the difference, by a paired bootstrap on the same test images, as in "
-        "table 8; it says what other test images would change, not another training seed. Each verdict stands alone; "
-        "table 8 corrects for the number of comparisons.",
+        "table 8; it says what other test images would change, not another training seed. Each verdict "
+        "stands alone; table 8 corrects for the number of comparisons.",
         "Claims marked inferred were not read in the paper.",
     ]
     if config.simulator is not None:

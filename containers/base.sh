@@ -5,20 +5,18 @@ set -euo pipefail
 
 name=localhost/sartext-base
 tag=$name:bookworm
-mirror=http://deb.debian.org/debian
-security=http://deb.debian.org/debian-security
 
 fail() { echo "containers/base.sh: $1" >&2; exit 2; }
 
 if ! buildah inspect --type image "$tag" > /dev/null 2>&1; then
   command -v mmdebstrap > /dev/null || fail "no mmdebstrap found; install it (Debian: mmdebstrap), or name a published base: make image BASE=NAME@sha256:DIGEST"
   work=$(mktemp -d)
+  # no mirror named: mmdebstrap takes Debian's own, with updates and security
   trap 'rm -rf "$work"' EXIT
   echo "making a Debian bookworm base with mmdebstrap" >&2
   mmdebstrap --quiet --variant=minbase --format=tar \
     --customize-hook='rm -f "$1"/etc/resolv.conf "$1"/etc/hostname' \
-    bookworm "$work/base.tar" \
-    "deb $mirror bookworm main" "deb $mirror bookworm-updates main" "deb $security bookworm-security main" >&2
+    bookworm "$work/base.tar" >&2
   base=$(buildah from scratch)
   trap 'buildah rm "$base" > /dev/null; rm -rf "$work"' EXIT
   buildah add --quiet "$base" "$work/base.tar" / > /dev/null

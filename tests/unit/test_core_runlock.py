@@ -1,5 +1,6 @@
 """One run a folder: the lock, who holds it, and that it never outlives them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sartext.core.errors import UserError
-from sartext.core.runlock import hold_folder, job_prefix
+from sartext.core.runlock import LOCK_FILE, hold_folder, job_prefix
 
 RUN = "import sys; from sartext.core.runlock import hold_folder; run = hold_folder('profile a'); "
 
@@ -43,7 +44,8 @@ def test_a_killed_run_leaves_nothing_to_clear_away(folder: Path) -> None:
     first = _start(folder, "0")
     first.kill()
     first.wait()
-    hold_folder("profile b").close()
+    with hold_folder("profile b"):
+        assert f'"pid": {os.getpid()}' in (folder / LOCK_FILE).read_text()
 
 
 def test_a_job_that_outlives_its_run_is_told(folder: Path) -> None:

@@ -21,8 +21,25 @@ from sartext.core.records import Modality
 
 ModelName = Literal["clip", "coca", "gpt"]
 RecipeName = Literal["base", "optical", "sar", "sar-matched", "joint", "two-stage"]
-SourceFormat = Literal["coco", "voc", "yolo", "dota", "mask", "pairs", "karpathy", "dialogues"]
+SourceFormat = Literal[
+    "coco",
+    "voc",
+    "yolo",
+    "dota",
+    "mask",
+    "pairs",
+    "karpathy",
+    "nwpu",
+    "csv",
+    "dialogues",
+    "rsvqa",
+    "opensarship",
+]
 NarratorBranch = Literal["a2c", "sa2c", "pair"]
+DetectionRule = Literal["authors", "b2c"]
+Wording = Literal["fixed", "varied"]
+Places = Literal["center", "grid", "none"]
+RewriterName = Literal["rules", "openai", "transformers"]
 TaskName = Literal["osdataset_retrieval", "hrsid_retrieval", "captioning", "vqa"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -86,6 +103,12 @@ class SourceConfig(_Strict):
     expected_images: Count | None = Field(
         default=None, description="images the full source holds; a difference warns"
     )
+    expected_boxes: Count | None = Field(
+        default=None, description="annotated objects the full source holds; a difference warns"
+    )
+    digests: dict[str, str] = Field(
+        default={}, description="SHA-256 of files below root, such as annotations; another digest is refused"
+    )
     partial: bool = Field(
         default=False,
         description=(
@@ -122,9 +145,75 @@ class ImagesConfig(_Strict):
     )
 
 
+class Sa2cWords(_Strict):
+    """Wording of SA2C: the paper's is not published."""
+
+    image: str = Field(default="this SAR image", description="what the caption calls the image")
+    dominant_one: str = Field(default="dominates", description="verb of one dominant class")
+    dominant_many: str = Field(default="dominate", description="verb of a plural, or of several")
+    large: str = Field(default="a large part", description="what a large class covers")
+    small: str = Field(default="a small part", description="what a small class covers")
+
+
+class RewriterConfig(_Strict):
+    """Who gives an optical caption SAR wording; endpoint and key of `openai` come from the environment."""
+
+    name: RewriterName = Field(
+        default="rules",
+        description=(
+            "rules (offline), openai (any OpenAI-compatible server: OPENAI_BASE_URL, OPENAI_API_KEY) "
+            "or transformers (a local causal model)"
+        ),
+    )
+    model: str | None = Field(
+        default=None, description="openai: the server's name of the model; transformers: its folder or hub id"
+    )
+    prompt: str = Field(
+        default="sar-rewrite", description="file of config/prompts: instruction and in-context examples"
+    )
+    concurrency: Positive = Field(default=4, description="openai: requests under way at once")
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="openai: at most this many requests started a minute; none: no limit"
+    )
+    retries: Count = Field(
+        default=5,
+        description="openai: tries after a failed request, with growing pauses, before falling back",
+    )
+    timeout_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="openai: seconds a request may take"
+    )
+    max_tokens: Positive = Field(default=96, description="most tokens of an answer")
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="of the model's sampling; 0: greedy"
+    )
+    prompt_price: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="price of a million prompt tokens, for the cost in the summary"
+    )
+    completion_price: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="price of a million answer tokens"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RewriterConfig":
+        if self.name != "rules" and not self.model:
+            raise ValueError(f"model: missing; rewriter {self.name} needs the name of a language model")
+        return self
+
+
 class NarratorConfig(_Strict):
     """SAR-Narrator."""
 
+    rule: DetectionRule = Field(
+        default="authors",
+        description="A2C: authors (two captions: all classes with counts, and by place) or b2c (RemoteCLIP's five)",
+    )
+    wording: Wording = Field(
+        default="fixed", description="A2C and SA2C: one wording, or varied: drawn for each image by seed"
+    )
+    places: Places = Field(
+        default="center",
+        description="A2C, second caption: center and edge (the authors'), grid (nine places), or none (left out)",
+    )
     dominant_share: Share = Field(
         default=0.5, description="SA2C: from this share on a class dominates the scene"
     )
@@ -132,7 +221,19 @@ class NarratorConfig(_Strict):
         default=0.2, description="SA2C: from this share on a class covers a large part"
     )
     minor_share: Share = Field(default=0.02, description="SA2C: below this share a class is not named")
+    sa2c_words: Sa2cWords = Sa2cWords()
     pair_beams: Positive = Field(default=4, description="beams of the optical captioner")
+    rewriter: RewriterConfig = RewriterConfig()
+    damage: Annotated[list[Share], Field(min_length=1)] = Field(
+        default=[0.1, 0.25, 0.5],
+        description="shares of objects or mask that are missed, moved or mislabelled, to chart fidelity against",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NarratorConfig":
+        if not self.minor_share <= self.large_share <= self.dominant_share:
+            raise ValueError("expected minor_share <= large_share <= dominant_share")
+        return self
 
 
 class DatasetConfig(_Strict):

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 
 import pytest
 
@@ -94,6 +95,47 @@ def test_references_share_no_form_with_the_narrator_or_the_optical_captions() ->
     assert not digits
 
 
+def runs_of_words(sentences: list[str], length: int) -> Counter[tuple[str, ...]]:
+    """How often each run of so many words stands in the sentences; punctuation does not count."""
+    runs: Counter[tuple[str, ...]] = Counter()
+    for sentence in sentences:
+        words = re.findall(r"[a-z0-9-]+", sentence.lower())
+        runs.update(zip(*(words[start:] for start in range(length)), strict=False))
+    return runs
+
+
+@pytest.fixture(scope="module")
+def benchmark_and_stage_1() -> tuple[list[str], list[str]]:
+    """References of 200 scenes of the benchmark's sources, and captions of 200 scenes of stage 1."""
+    references = [
+        sentence
+        for source in ("osdataset", "hrsid")
+        for facts, draws in scenes(source, 100)
+        for sentence in write_references(facts, draws)
+    ]
+    return references, [
+        sentence for facts, draws in scenes("rsicd", 200) for sentence in write_captions(facts, draws)
+    ]
+
+
+@pytest.mark.parametrize(("length", "of_all", "of_different"), [(3, 0.025, 0.035), (4, 0.003, 0.004)])
+def test_captions_teach_few_turns_of_phrase_of_the_references(
+    benchmark_and_stage_1: tuple[list[str], list[str]], length: int, of_all: float, of_different: float
+) -> None:
+    references, captions = (runs_of_words(texts, length) for texts in benchmark_and_stage_1)
+    shared = {run: times for run, times in references.items() if run in captions}
+    assert sum(shared.values()) <= of_all * references.total(), sorted(shared, key=references.__getitem__)
+    assert len(shared) <= of_different * len(references)
+
+
+def test_captions_hold_most_words_of_the_references(
+    benchmark_and_stage_1: tuple[list[str], list[str]],
+) -> None:
+    references, captions = (runs_of_words(texts, 1) for texts in benchmark_and_stage_1)
+    known = sum(times for word, times in references.items() if word in captions)
+    assert known >= 0.88 * references.total()
+
+
 def test_captions_tell_the_truth_in_rsicd_style() -> None:
     for facts, draws in scenes("rsicd"):
         sentences = write_captions(facts, draws)
@@ -104,6 +146,38 @@ def test_captions_tell_the_truth_in_rsicd_style() -> None:
             for label, count in told_counts(sentence).items():
                 assert facts.counts().get(label) == count, (sentence, facts.counts())
         assert len(set(sentences)) >= 4
+
+
+def test_caption_places_are_true() -> None:
+    told = 0
+    for facts, draws in scenes("rsicd", 120):
+        last = write_captions(facts, draws)[4]
+        if "'s " not in last:
+            continue
+        told += 1
+        places = re.findall(r"(upper left|upper right|lower left|lower right|\w+) part", last)
+        nouns = [label for label in facts.counts() if counted(label, 2).removeprefix("two ") in last]
+        nouns += [label for label in facts.counts() if re.search(rf"\b{label} (is|lies|stands|shows)", last)]
+        if nouns:
+            assert places == [place.replace("center", "middle") for place in facts.places(nouns[0])], last
+        else:
+            assert not facts.counts()
+            assert places[0] in facts.sides.values()
+    assert told > 60
+
+
+def test_caption_verbs_agree_with_their_subjects() -> None:
+    verbs = {"is": "are", "lies": "lie", "comes": "come", "reaches": "reach", "fills": "fill"}
+    seen = set()
+    for facts, draws in scenes("rsicd", 120):
+        third = write_captions(facts, draws)[2]
+        match = re.match(r"(.+?) (is|are|lies?|comes?|reach|reaches|fills?) ", third)
+        if match is None or match[1].startswith(("almost", "the picture", "note")):
+            continue
+        head = re.split(" of | with ", match[1])[0]
+        assert (match[2] in verbs.values()) == head.endswith("s"), third
+        seen.add(match[2])
+    assert {"are", "lie", "lies", "reaches", "come"} <= seen
 
 
 def test_texts_repeat_with_their_seed_only() -> None:

@@ -1,7 +1,12 @@
 """Five captions of an optical scene in the manner of RSICD (Lu et al., TGRS 2018): colours, plain verbs.
 
-The grammar is its own: it shares no sentence form with the narrator's branches nor with `references`.
+They are what stage 1 reads, so they must not teach the turns of phrase that the benchmark is scored in. No
+sentence form is one of the narrator's or of `references`. Most words of the references do occur here, but in
+other company: of the references' different runs of three words some 3% stand in these captions, of four
+under 1% (docs/simulator.md), and a test holds that.
 """
+
+from collections.abc import Sequence
 
 from sartext.simulator.facts import Facts
 from sartext.simulator.random import Draws
@@ -9,18 +14,28 @@ from sartext.simulator.words import counted, listed, plural
 
 _LAND = {
     "water": ("blue water", "a piece of water", "calm blue water", "a stretch of smooth water"),
-    "farmland": ("some farmland", "pieces of farmland", "green farm fields", "textured brown fields"),
+    "farmland": ("some farmland", "pieces of farmland", "green fields of a farm", "textured brown fields"),
     "forest": ("many green trees", "dense green forest", "a rough green canopy", "thick forest"),
     "built-up": (
         "many buildings with red and gray roofs",
         "rows of buildings",
         "a built-up area with red roofs",
-        "built-up blocks",
+        "blocks of buildings",
     ),
-    "road": ("a gray road", "some roads", "a paved road", "a paved gray road"),
-    "bare": ("brown bare land", "a piece of bare land", "bare ground", "smooth brown ground"),
-    "paved": ("gray bare ground", "a piece of bare ground", "a paved gray area", "smooth gray ground"),
+    "road": ("a gray road", "some roads", "a paved gray road", "a road with gray paving"),
+    "bare": ("bare brown land", "a bare piece of land", "bare brown ground", "smooth brown ground"),
+    "paved": ("bare gray ground", "a bare piece of ground", "a paved gray area", "smooth gray ground"),
 }
+_SEVERAL = (
+    "pieces of farmland",
+    "green fields of a farm",
+    "textured brown fields",
+    "many green trees",
+    "many buildings with red and gray roofs",
+    "rows of buildings",
+    "blocks of buildings",
+    "some roads",
+)
 _PLACE = {
     "open sea": "the open sea",
     "coast": "a coast",
@@ -33,25 +48,24 @@ _PLACE = {
     "car park": "a parking lot",
 }
 _DOING = {
-    "ship": ("floating on the blue water", "sailing here", "set against the blue water", "out on the water"),
-    "aircraft": ("parked on the gray ground", "standing at the airport", "set among the gray pavement"),
+    "ship": ("floating on the blue water", "sailing around here", "seen against the blue water"),
+    "aircraft": ("parked on the gray ground", "standing at the airport", "parked out on the gray pavement"),
     "car": ("parked in the lot", "on the gray pavement", "standing on the paved ground"),
-    "bridge": ("across the river", "over the water", "set over calm water"),
-    "harbor": ("beside the shore", "next to the land", "along the shore"),
-    "storage tank": ("standing on the ground", "built close together", "set on bare ground"),
+    "bridge": ("across the river", "over the water", "set high over calm water"),
+    "harbor": ("beside the shore", "by the shore", "next to the land", "built along the shore"),
+    "storage tank": ("standing on the ground", "built close together", "set on the bare ground"),
 }
 _SOLE = {"aircraft": "an aircraft"}
-_WHERE = {
-    "upper left": ("in the upper left part", "toward the upper left corner"),
-    "top": ("in the top part", "along the top side"),
-    "upper right": ("in the upper right part", "toward the upper right corner"),
-    "left": ("in the left part", "on the left side"),
-    "center": ("in the middle part", "around the middle"),
-    "right": ("in the right part", "on the right side"),
-    "lower left": ("in the lower left part", "toward the lower left corner"),
-    "bottom": ("in the bottom part", "along the bottom side"),
-    "lower right": ("in the lower right part", "toward the lower right corner"),
-}
+_STANDING = ("aircraft", "car", "storage tank")
+# one land cover by another; the last wants two or more others
+_NEAR = (
+    ("is near", "are near"),
+    ("lies along", "lie along"),
+    ("lies behind", "lie behind"),
+    ("comes close to", "come close to"),
+    ("reaches toward", "reach toward"),
+    ("lies among", "lie among"),
+)
 
 
 def write_captions(facts: Facts, draws: Draws) -> list[str]:
@@ -66,7 +80,8 @@ def write_captions(facts: Facts, draws: Draws) -> list[str]:
     return [f"{sentence} ." for sentence in sentences]
 
 
-def _land(facts: Facts, draws: Draws, most: int = 3) -> str:
+def _land(facts: Facts, draws: Draws, most: int | None = 3) -> str:
+    """The land covers worth naming, the largest first; all of them where `most` is None."""
     names = facts.covers(0.06)[:most] or facts.covers(0.0)[:1]
     return listed([draws.pick(_names(facts, name)) for name in names])
 
@@ -76,15 +91,18 @@ def _names(facts: Facts, cover: str) -> tuple[str, ...]:
     return _LAND["paved" if cover == "bare" and facts.theme in ("airport", "car park") else cover]
 
 
-def _several(noun: str) -> bool:
-    """Whether a wording of `_LAND` takes a plural verb."""
-    return noun.endswith(("fields", "roads", "blocks", "trees")) or noun.startswith(
-        ("many", "rows", "pieces")
-    )
+def _verb(subject: str, one: str, several: str) -> str:
+    """The form of a verb that a wording of `_LAND` takes."""
+    return several if subject in _SEVERAL else one
 
 
-def _things(facts: Facts, digits: bool = False) -> str:
-    return listed([counted(label, count, digits) for label, count in facts.counts().items()])
+def _joined(parts: Sequence[str], draws: Draws) -> str:
+    """Objects side by side; never by the commas and the "and" of `listed`, in which the references count."""
+    return draws.pick((" plus ", " as well as ", " together with ")).join(parts)
+
+
+def _things(facts: Facts, draws: Draws, digits: bool = False) -> str:
+    return _joined([counted(label, count, digits) for label, count in facts.counts().items()], draws)
 
 
 def _about_objects(facts: Facts, draws: Draws) -> str:
@@ -102,9 +120,11 @@ def _about_place(facts: Facts, draws: Draws) -> str:
     place = _PLACE[facts.theme]
     opening = draws.pick(("it is", "this is", "this scene shows", "from above one sees"))
     if facts.objects:
-        verb = draws.pick(("with", "that holds", "that hosts"))
-        return f"{opening} {place} {verb} {_things(facts)}"
-    quiet = draws.pick(("", ", empty and quiet", " and no objects at all", ", without any objects of note"))
+        verb = draws.pick(("that has", "that holds", "that hosts"))
+        return f"{opening} {place} {verb} just {_things(facts, draws)}"
+    quiet = draws.pick(
+        ("", ", empty and quiet", ", where no objects are seen", ", without cars or ships of any kind")
+    )
     return f"{opening} {place} with {_land(facts, draws, 2)}{quiet}"
 
 
@@ -112,30 +132,33 @@ def _about_land(facts: Facts, draws: Draws) -> str:
     names = facts.covers(0.06)[:3] or facts.covers(0.0)[:1]
     first = draws.pick(_names(facts, names[0]))
     if len(names) == 1:
-        return draws.pick(
+        form = draws.pick(
             (
-                f"almost all of it is {first}",
-                f"the picture is full of {first}",
-                f"nothing else but {first} appears",
+                "almost all of it is {first}",
+                "the picture is full of {first}",
+                "note that it is almost all {first}",
+                "{first} {fills} nearly the whole picture",
             )
         )
+        return form.format(first=first, fills=_verb(first, "fills", "fill"))
     rest = listed([draws.pick(_names(facts, name)) for name in names[1:]])
-    one, several = draws.pick(
-        (
-            ("is near", "are near"),
-            ("lies along", "lie along"),
-            ("stands among", "stand among"),
-            ("comes with", "come with"),
-        )
-    )
-    behind = draws.pick(("", " around it", " behind")) if one == "comes with" else ""
-    return f"{first} {several if _several(first) else one} {rest}{behind}"
+    one, several = draws.pick(_NEAR if len(names) > 2 else _NEAR[:-1])
+    return f"{first} {_verb(first, one, several)} {rest}"
 
 
 def _about_both(facts: Facts, draws: Draws) -> str:
     land = _land(facts, draws, 2)
-    opening = draws.pick(("the picture has", "we can see", "the picture carries", "our view holds only"))
-    return f"{opening} {_things(facts, digits=True)} and {land}" if facts.objects else f"{opening} {land}"
+    opening = draws.pick(("the picture has", "we can see", "the picture carries", "our view holds"))
+    return (
+        f"{opening} {_things(facts, draws, digits=True)} and {land}" if facts.objects else f"{opening} {land}"
+    )
+
+
+def _position(places: Sequence[str], draws: Draws) -> str:
+    """Such as ``in the picture's upper left part and right part``."""
+    whole = draws.pick(("picture", "scene"))
+    parts = [f"{'middle' if place == 'center' else place} part" for place in places]
+    return f"in the {whole}'s {listed(parts)}"
 
 
 def _about_position(facts: Facts, draws: Draws) -> str:
@@ -144,16 +167,19 @@ def _about_position(facts: Facts, draws: Draws) -> str:
         label = draws.pick(sorted(counts))
         places = facts.places(label)
         alone = counts[label] == 1
-        verb = draws.pick((("is", "are"), ("stands out", "stand out"), ("lies", "lie")))[0 if alone else 1]
-        amount = _SOLE.get(label, f"a {label}") if alone else f"some {plural(label, counts[label])}"
+        verbs = [("is", "are"), ("stands", "stand") if label in _STANDING else ("lies", "lie")]
+        one = draws.pick((_SOLE.get(label, f"a {label}"), f"only one {label}"))
+        amount = one if alone else f"some {plural(label, counts[label])}"
         if len(places) > 3:
-            where = draws.pick(("scattered here and there", "spread over the whole picture"))
-            return f"{amount} {verb} {where}"
-        form = draws.pick((0, 1))
-        return f"{amount} {verb} {listed([_WHERE[place][form] for place in places])} of the picture"
+            where = draws.pick(("scattered here and there", "widely spread"))
+        else:
+            where = _position(places, draws)
+            verbs.append(("shows up", "show up"))
+        return f"{amount} {draws.pick(verbs)[0 if alone else 1]} {where}"
     sided = [name for name in facts.covers(0.06) if name in facts.sides]
     if sided:
-        where = draws.pick(_WHERE[facts.sides[sided[0]]])
-        verb = draws.pick(("can be found", "can be seen"))
-        return f"{draws.pick(_names(facts, sided[0]))} {verb} {where} of the picture"
-    return f"{draws.pick(('nothing is here but', 'no ship or aircraft, but'))} {_land(facts, draws, 2)}"
+        land = draws.pick(_names(facts, sided[0]))
+        verb = draws.pick(("can be found", "can be seen", _verb(land, "appears", "appear")))
+        return f"{land} {verb} {_position([facts.sides[sided[0]]], draws)}"
+    form = draws.pick(("nothing is here but {land}", "it has {land} and not much else"))
+    return form.format(land=_land(facts, draws, None))

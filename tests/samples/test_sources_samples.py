@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -9,9 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sartext.core.config import Config, ImagesConfig, load_config
+from sartext.core.config import Config, ImagesConfig, SourceConfig, load_config
+from sartext.core.records import Scene
 from sartext.core.tables import read_scenes
-from sartext.sources import DecodeError, decode_image, ingest, match_pairs, read_annotations, read_source
+from sartext.sources import (
+    DecodeError,
+    Reject,
+    decode_image,
+    ingest,
+    match_pairs,
+    read_annotations,
+    read_source,
+)
+from sartext.sources.captions import read_karpathy
+from sartext.sources.tables import read_csv
 from sartext.sources.voc import read_voc_file
 
 IMAGES = ImagesConfig(size=64, max_rejected_share=0.3)
@@ -31,10 +44,11 @@ def config(root: Path, samples: Path) -> Config:
 
 # source: scenes, boxes, absent images, lost images, lost boxes
 COUNTS = {
-    "ssdd-coco": (4, 8, 0, 0, 0),
+    "ssdd": (4, 8, 0, 0, 0),
     "ssdd-voc": (4, 8, 0, 0, 0),
     "sar-ship-dataset": (12, 68, 0, 0, 0),
     "sar-aircraft": (9, 26, 4359, 0, 0),
+    "opensarship": (25, 25, 0, 0, 0),
     "hrsid-masks": (4, 146, 0, 0, 0),
     "mstar-scenes": (20, 29, 0, 0, 0),
     "sen1floods11": (4, 0, 0, 0, 0),
@@ -44,10 +58,10 @@ COUNTS = {
 }
 
 
-def test_the_counts_of_every_sample_source(config: Config) -> None:
+def test_the_counts_of_every_sample_source(config: Config, tmp_path: Path) -> None:
     assert {source.name for source in config.sources} == set(COUNTS)
     for source in config.sources:
-        scenes, rejects = read_source(source, 0, 0.1, 0.1)
+        scenes, rejects = read_source(source, 0, 0.1, 0.1, tmp_path / source.name)
         kinds = Counter(entry.kind for entry in rejects)
         found = (
             len(scenes),
@@ -78,7 +92,7 @@ def test_an_hrsid_image_has_122_ships(config: Config) -> None:
 
 
 def test_coco_and_voc_of_the_same_ssdd_images_agree_to_the_rounding(config: Config) -> None:
-    both = [read_source(config.source(name), 0, 0.0, 0.0)[0] for name in ("ssdd-coco", "ssdd-voc")]
+    both = [read_source(config.source(name), 0, 0.0, 0.0)[0] for name in ("ssdd", "ssdd-voc")]
     by_stem = [{Path(scene.image).stem: scene for scene in scenes} for scenes in both]
     assert set(by_stem[0]) == set(by_stem[1])
     for stem, scene in by_stem[0].items():
@@ -96,7 +110,7 @@ def test_coco_and_voc_of_the_same_ssdd_images_agree_to_the_rounding(config: Conf
 
 
 def test_the_duplicate_annotation_id_of_ssdd_is_said(config: Config) -> None:
-    _, rejects = read_source(config.source("ssdd-coco"), 0, 0.1, 0.1)
+    _, rejects = read_source(config.source("ssdd"), 0, 0.1, 0.1)
     assert {entry.kind for entry in rejects} == {"note"}
     assert all("given to another too" in entry.reason for entry in rejects)
 
@@ -132,7 +146,95 @@ def test_sydney_has_613_images_and_3065_sentences(config: Config, samples: Path)
     assert scenes[0].captions[0] == "A residential area with houses arranged neatly ."
 
 
-def test_every_sample_is_ingested(config: Config, tmp_path: Path) -> None:
+def test_references_of_sydney_in_coco_form_are_the_sentences_of_its_test_split(samples: Path) -> None:
+    def folded(text: str) -> str:
+        return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+    given = json.loads((samples / "captions" / "sydney_test_coco_format.json").read_text(encoding="utf-8"))
+    path = samples / "captions" / "sydney" / "dataset_sydney_modified.json"
+    entries = {entry.name: entry for entry in read_karpathy(path, path.name, []) if entry.split == "test"}
+    names = {image["id"]: image["file_name"] for image in given["images"]}
+    references: dict[str, list[str]] = {name: [] for name in names.values()}
+    for annotation in given["annotations"]:
+        references[names[annotation["image_id"]]].append(folded(annotation["caption"]))
+    assert set(references) == set(entries)
+    assert (len(references), len(given["annotations"])) == (58, 290)
+    same = [folded(text) in references[name] for name, entry in entries.items() for text in entry.captions]
+    # the others had their spelling mended
+    assert (sum(same), len(same)) == (276, 290)
+
+
+@pytest.mark.parametrize(("name", "count"), [("ucm", 9), ("rsicd", 11)])
+def test_optical_images_of_the_caption_sets_decode_in_colour(samples: Path, name: str, count: int) -> None:
+    images = [
+        decode_image(path, IMAGES, "optical") for path in sorted((samples / "captions" / name).iterdir())
+    ]
+    assert len(images) == count
+    assert all(image.shape[2] == 3 and image.std() > 10 for image in images)
+
+
+def test_sarcap_is_separated_by_tabs_and_names_52_images_that_are_not_here(
+    config: Config, samples: Path
+) -> None:
+    sydney = config.source("sydney-captions").model_dump()
+    layout = {"annotations": "sarcap_52.csv", "images": "."}
+    given = SourceConfig(
+        **{**sydney, "root": str(samples / "captions"), "format": "csv", "layout": layout, "splits": {}}
+    )
+    scenes, rejects = read_source(given, 0, 0.1, 0.1)
+    assert scenes == []
+    assert Counter(entry.kind for entry in rejects) == {"absent": 52}
+    found = read_csv(samples / "captions" / "sarcap_52.csv", "sarcap_52.csv", [])
+    assert len(found) == sum(len(entry.captions) for entry in found) == 52
+    lines = (samples / "captions" / "sarcap_52.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [f"{entry.name}\t{entry.captions[0]}" for entry in found] == [line.strip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def opensarship(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Scene], list[Reject]]:
+    folder = tmp_path_factory.mktemp("opensarship") / "unpacked"
+    return read_source(config.source("opensarship"), 0, 0.1, 0.1, folder)
+
+
+def test_chips_of_opensarship_have_the_types_that_ship_xml_or_their_names_say(
+    opensarship: tuple[list[Scene], list[Reject]], samples: Path
+) -> None:
+    scenes, rejects = opensarship
+    by_product = Counter(scene.scene_id.split("/")[1][:25] for scene in scenes)
+    assert by_product == {"S1A_IW_GRDH_1SDV_20150823": 12, "S1A_IW_GRDH_1SDV_20150902": 13}
+    types = Counter(scene.boxes[0].label for scene in scenes if "20150823" in scene.scene_id)
+    assert types == {"bulk carrier": 6, "cargo ship": 4, "tanker": 2}
+    # the other product's Ship.xml is malformed: names alone
+    types = Counter(scene.boxes[0].label for scene in scenes if "20150902" in scene.scene_id)
+    assert types == {"cargo ship": 10, "ship": 1, "passenger ship": 1, "tanker": 1}
+    assert [(entry.file[:25], entry.record, entry.kind) for entry in rejects] == [
+        ("S1A_IW_GRDH_1SDV_20150902", "Ship.xml", "note")
+    ]
+    assert "not well-formed" in rejects[0].reason
+    for scene in scenes:
+        assert decode_image(Path(scene.image), IMAGES).shape == (scene.height, scene.width, 1)
+        assert (scene.boxes[0].width, scene.boxes[0].height) == (scene.width, scene.height)
+
+
+def test_nothing_of_opensarship_says_who_a_ship_is(
+    opensarship: tuple[list[Scene], list[Reject]], samples: Path
+) -> None:
+    scenes, rejects = opensarship
+    secrets: set[str] = set()
+    for path in sorted((samples / "opensarship").glob("*.zip")):
+        with zipfile.ZipFile(path) as archive:
+            (name,) = [member for member in archive.namelist() if member.endswith("Ship.xml")]
+            text = archive.read(name).decode("utf-8", errors="replace")
+        secrets |= set(re.findall(r"<(?:Name|MMSI|IMO|Callsign)>\s*([^<]{4,}?)\s*</", text)) - {"NULL"}
+    assert len(secrets) > 60
+    said = repr(scenes) + repr(rejects)
+    assert [secret for secret in secrets if secret in said] == []
+    unpacked = Path(scenes[0].image).parents[2]
+    assert {path.suffix for path in unpacked.rglob("*") if path.is_file()} == {".tif"}
+
+
+def test_every_sample_is_ingested(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for source in config.sources:
         ingest(source, config, tmp_path / source.name)
         scenes = read_scenes(tmp_path / source.name / "scenes.parquet")

@@ -23,19 +23,22 @@ def checked_box(raw: RawBox, label: str, width: int, height: int) -> tuple[Box, 
         SetAsideError: a coordinate is no finite number, the box has no area, is inverted, or lies outside.
     """
     numbers = (raw.x, raw.y, raw.width, raw.height)
-    shown = f"[{', '.join(f'{number:g}' for number in numbers)}]"
-    if not all(math.isfinite(number) for number in numbers):
-        raise SetAsideError(f"box {shown}: expected finite numbers (x, y, width, height)", "box")
+    if not all(map(math.isfinite, numbers)):
+        raise SetAsideError(f"box {_shown(raw)}: expected finite numbers (x, y, width, height)", "box")
     if raw.width < 0 or raw.height < 0:
-        raise SetAsideError(f"box {shown}: inverted; expected width and height above 0", "box")
+        raise SetAsideError(f"box {_shown(raw)}: inverted; expected width and height above 0", "box")
     if raw.width == 0 or raw.height == 0:
-        raise SetAsideError(f"box {shown}: has no area; expected width and height above 0", "box")
+        raise SetAsideError(f"box {_shown(raw)}: has no area; expected width and height above 0", "box")
     left, top = max(raw.x, 0.0), max(raw.y, 0.0)
     right, bottom = min(raw.x + raw.width, float(width)), min(raw.y + raw.height, float(height))
     if right <= left or bottom <= top:
-        raise SetAsideError(f"box {shown}: lies outside its image of {width}x{height} pixels", "box")
+        raise SetAsideError(f"box {_shown(raw)}: lies outside its image of {width}x{height} pixels", "box")
     beyond = max(left - raw.x, top - raw.y, raw.x + raw.width - right, raw.y + raw.height - bottom)
     note = None
     if beyond > _TOLERANCE:
-        note = f"box {shown}: reaches {beyond:g} pixels outside its image of {width}x{height}; clipped"
+        note = f"box {_shown(raw)}: reaches {beyond:g} pixels outside its image of {width}x{height}; clipped"
     return Box(label=label, x=left, y=top, width=right - left, height=bottom - top), note
+
+
+def _shown(raw: RawBox) -> str:
+    return f"[{raw.x:g}, {raw.y:g}, {raw.width:g}, {raw.height:g}]"

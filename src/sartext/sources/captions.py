@@ -1,7 +1,9 @@
-"""Captions and dialogues that sources give themselves.
+"""Captions and dialogues that sources give themselves, in JSON.
 
 Karpathy's form (Karpathy and Fei-Fei, CVPR 2015; RSICD, UCM-captions and Sydney-captions use it):
-``{"images": [{"filename", "split", "sentences": [{"raw"}]}]}``. Dialogues as released with SAR-TEXT: a list
+``{"images": [{"filename", "split", "sentences": [{"raw"}]}]}``. NWPU-captions' own (Cheng et al.,
+NWPU-Captions Dataset and MLCA-Net, TGRS 2022): ``{category: [{"filename", "split", "raw", "raw_1", "raw_2",
+"raw_3", "raw_4"}]}``, images in a folder of each category. Dialogues as released with SAR-TEXT: a list
 of ``{"id", "image", "conversations": [{"from": "human" or "gpt", "value"}]}``, many turns an image,
 sometimes many records an image. A turn may carry a ``type``, one of our question types.
 """
@@ -16,14 +18,16 @@ from sartext.sources.entries import Entry
 from sartext.sources.rejects import Reject, SetAsideError
 
 _QUESTION_TYPES = get_args(QuestionType)
+_NWPU_SENTENCES = ("raw", "raw_1", "raw_2", "raw_3", "raw_4")
 
 
 def clean_text(text: Any) -> str:
     """Return `text` with control characters out and white space folded; empty if it is no text."""
     if not isinstance(text, str):
         return ""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(text.split())
 
 
 def _sentences(image: dict[str, Any], file: str, record: str, rejects: list[Reject]) -> list[str]:
@@ -80,6 +84,47 @@ def read_karpathy(path: Path, file: str, rejects: list[Reject]) -> list[Entry]:
     return entries
 
 
+def _nwpu_entry(category: str, image: Any, file: str, rejects: list[Reject]) -> Entry:
+    name = image.get("filename") if isinstance(image, dict) else None
+    if not isinstance(name, str) or not name:
+        raise SetAsideError("filename: expected the image's file name")
+    captions = []
+    for key in _NWPU_SENTENCES:
+        text = clean_text(image.get(key))
+        if text:
+            captions.append(text)
+        else:
+            rejects.append(Reject(file, name, f"{key}: expected a sentence", "box"))
+    if not captions:
+        raise SetAsideError(f"{name}: has no sentence")
+    split = image.get("split")
+    # images lie in a folder of their category, or all in one: the last parts are looked for too
+    entry = Entry(file, name, f"{category}/{name}", elsewhere=True, fields={"category": category})
+    entry.split = split if isinstance(split, str) else None
+    entry.captions = captions
+    return entry
+
+
+def read_nwpu(path: Path, file: str, rejects: list[Reject]) -> list[Entry]:
+    """Read captions in the form of NWPU-captions; ``{category}`` of a pattern is an image's category.
+
+    Raises:
+        UserError: the file is missing, not JSON, or no mapping of lists.
+    """
+    expected = "captions by category, each a list of images with 'filename', 'split' and 'raw' to 'raw_4'"
+    content = read_json(path, expected)
+    if not isinstance(content, dict) or not all(isinstance(images, list) for images in content.values()):
+        raise UserError(f"{path}: expected {expected}")
+    entries = []
+    for category, images in content.items():
+        for position, image in enumerate(images):
+            try:
+                entries.append(_nwpu_entry(category, image, file, rejects))
+            except SetAsideError as fault:
+                rejects.append(Reject(file, f"{category}.{position}", fault.reason, fault.kind))
+    return entries
+
+
 def _turns(conversations: Any, file: str, record: str, rejects: list[Reject]) -> list[Turn]:
     if not isinstance(conversations, list):
         raise SetAsideError("conversations: expected a list of turns")
@@ -132,7 +177,7 @@ def read_dialogues(path: Path, file: str, rejects: list[Reject]) -> list[Entry]:
         except SetAsideError as fault:
             rejects.append(Reject(file, record, fault.reason, fault.kind))
             continue
-        entry = entries.setdefault(image, Entry(file, record, image))
+        entry = entries.setdefault(image, Entry(file, record, image, elsewhere=True))
         entry.dialogue += turns
     return list(entries.values())
 

@@ -33,6 +33,8 @@ class Entry:
         file: annotation file, relative to the source's root, for messages.
         record: which record of it, for messages.
         name: the image's file name as the annotation says it, if it does.
+        elsewhere: whether `name` may be a path of another machine, whose last parts are true here too.
+        base: folder that the image lies below, if that is not the source's root (unpacked archives).
         fields: what the pattern's fields, such as ``id``, stand for, if found by a pattern.
         split: the source's split name, where the annotation itself says it.
         width, height: pixels as the annotation says them, if it does.
@@ -50,6 +52,8 @@ class Entry:
     file: str
     record: str = ""
     name: str | None = None
+    elsewhere: bool = False
+    base: Path | None = None
     fields: dict[str, str] = field(default_factory=dict)
     split: str | None = None
     width: int | None = None

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from sartext.core.config import SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
-from sartext.core.files import inside
+from sartext.core.files import inside, sha256_file
 from sartext.sources.rejects import SetAsideError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -25,12 +25,18 @@ LAYOUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "voc": (("annotations", "images"), ()),
     "yolo": (("annotations", "images"), ()),
     "dota": (("annotations", "images"), ()),
-    "mask": (("images", "masks"), ("mask_kind", "mask_class", "mask_boxes")),
+    "mask": (("images", "masks"), ("optical", "mask_kind", "mask_class", "mask_boxes")),
     "pairs": (("sar", "optical"), ()),
     "karpathy": (("annotations", "images"), ()),
+    "nwpu": (("annotations", "images"), ()),
+    "csv": (("annotations", "images"), ()),
     "dialogues": (("annotations", "images"), ()),
+    "rsvqa": (("annotations", "questions", "answers", "images"), ()),
+    "opensarship": (("annotations", "images"), ("archives",)),
 }
-_PATHS = ("annotations", "images", "masks", "sar", "optical")
+_PATHS = ("annotations", "images", "masks", "sar", "optical", "questions", "answers", "archives")
+# formats whose annotation says each image's split
+_SPLIT_INSIDE = ("karpathy", "nwpu")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -72,13 +78,17 @@ def checked_layout(source: SourceConfig) -> dict[str, str]:
             raise UserError(f"{where}.{key}: expected {{id}} in {patterns[key]!r}")
     if source.format == "mask" and "{id}" not in patterns["images"]:
         raise UserError(f"{where}.images: expected {{id}}, the same as in 'masks'")
+    if source.format == "opensarship":
+        _check_opensarship(where, patterns)
+    if "pair" in source.branches and "optical" not in patterns:
+        raise UserError(f"{where}.optical: missing; the pair branch needs the optical twins")
     by_split = [key for key, value in patterns.items() if "{split}" in value]
     if by_split and not source.splits:
         raise UserError(
             f"{where}.{by_split[0]}: has {{split}}, but 'splits' is empty; "
             "name the splits (ours to the source's), or take {split} out"
         )
-    if source.splits and not by_split and source.format != "karpathy":
+    if source.splits and not by_split and source.format not in _SPLIT_INSIDE:
         raise UserError(
             f"source {source.name}: splits: given, but no layout value has {{split}}; "
             "put {split} where the split's name stands, or leave splits empty to draw ours by seed"
@@ -87,6 +97,31 @@ def checked_layout(source: SourceConfig) -> dict[str, str]:
     if unknown:
         raise UserError(f"source {source.name}: splits.{unknown[0]}: expected train, val or test")
     return dict(source.layout)
+
+
+def _check_opensarship(where: str, patterns: dict[str, str]) -> None:
+    wanted = {"annotations": ("product",), "images": ("product", "type", "x", "y"), "archives": ("product",)}
+    for key, fields in wanted.items():
+        for name in fields:
+            if key in patterns and f"{{{name}}}" not in patterns[key]:
+                raise UserError(f"{where}.{key}: expected {{{name}}} in {patterns[key]!r}")
+
+
+def check_digests(source: SourceConfig, root: Path) -> None:
+    """Check the files of a source whose SHA-256 its entry gives.
+
+    Raises:
+        DatasetNotFoundError: such a file is not there.
+        UserError: its digest is another, or its name leads out of the source's folder.
+    """
+    for name, expected in source.digests.items():
+        path = require_file(source, inside(root, name))
+        found = sha256_file(path)
+        if found != expected.strip().lower():
+            raise UserError(
+                f"source {source.name}: digests.{name}: {path} has SHA-256 {found}, expected {expected}; "
+                f"fetch it again ({source.obtain}), or set the source's 'digests' if another version is meant"
+            )
 
 
 def for_split(layout: dict[str, str], split: str | None) -> dict[str, str]:
@@ -100,21 +135,23 @@ class Folders:
     """Names of files by folder, each folder listed once: a source may hold 100,000 images."""
 
     def __init__(self) -> None:
-        self._names: dict[Path, frozenset[str]] = {}
+        self._names: dict[str, frozenset[str]] = {}
 
-    def names(self, folder: Path) -> frozenset[str]:
+    def names(self, folder: Path | str) -> frozenset[str]:
         """Return the names in `folder`, empty where there is no such folder."""
-        if folder not in self._names:
+        key = str(folder)
+        if key not in self._names:
             try:
-                self._names[folder] = frozenset(os.listdir(folder))
+                self._names[key] = frozenset(os.listdir(key))
             except OSError:
-                self._names[folder] = frozenset()
-        return self._names[folder]
+                self._names[key] = frozenset()
+        return self._names[key]
 
     def find(self, path: Path) -> Path | None:
         """Return `path`, or `path` with an image suffix where it has none, if that is there."""
-        names = self.names(path.parent)
-        if path.name in names:
+        above, name = os.path.split(path)
+        names = self.names(above or ".")
+        if name in names:
             return path
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             for suffix in IMAGE_SUFFIXES:
@@ -156,6 +193,20 @@ class Folders:
                     yield from self._walk(path, rest, captured, any_image)
             elif path.is_file():
                 yield captured, path
+
+
+def match_path(pattern: str, path: str) -> dict[str, str] | None:
+    """Return the fields of `pattern` if `path` (of an archive's member, say) is like it, or None."""
+    segments, parts = PurePosixPath(pattern).parts, PurePosixPath(path).parts
+    if len(segments) != len(parts):
+        return None
+    fields: dict[str, str] = {}
+    for segment, part in zip(segments, parts, strict=True):
+        match = re.fullmatch(_segment_regex(segment, fields), part)
+        if match is None:
+            return None
+        fields |= match.groupdict()
+    return fields
 
 
 def _segment_regex(segment: str, fields: dict[str, str]) -> str:

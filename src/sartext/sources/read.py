@@ -1,22 +1,35 @@
 """A source's annotations to scenes: the same road for every format."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from sartext.core.collector import collector_held
 from sartext.core.config import SourceConfig
 from sartext.core.errors import UserError
 from sartext.core.preflight import require_source
 from sartext.core.records import Box, Scene, Split
 from sartext.core.seeds import derive_seed
 from sartext.sources.boxes import checked_box
-from sartext.sources.captions import clean_text, read_dialogues, read_karpathy, shorter_names
+from sartext.sources.captions import clean_text, read_dialogues, read_karpathy, read_nwpu, shorter_names
 from sartext.sources.coco import read_coco
 from sartext.sources.decode import DecodeError, image_size
 from sartext.sources.entries import Entry, RawBox
-from sartext.sources.layout import Folders, checked_layout, fill, for_split, locate, require_file
+from sartext.sources.layout import (
+    Folders,
+    check_digests,
+    checked_layout,
+    fill,
+    for_split,
+    locate,
+    require_file,
+)
 from sartext.sources.masks import MaskClasses, mask_classes, read_mask
+from sartext.sources.opensarship import read_opensarship
+from sartext.sources.questions import read_rsvqa
 from sartext.sources.rejects import Reject, SetAsideError
+from sartext.sources.tables import read_csv
 from sartext.sources.textboxes import read_dota, read_yolo
 from sartext.sources.voc import read_voc_file, read_voc_files
 
@@ -25,12 +38,13 @@ _2_63 = float(1 << 63)
 
 @dataclass
 class _Reading:
-    """One source, one of its splits."""
+    """One source, one of its splits; `unpacked` is the folder for what its archives hold."""
 
     source: SourceConfig
     root: Path
     layout: dict[str, str]
     folders: Folders
+    unpacked: Path | None
     rejects: list[Reject]
 
 
@@ -59,27 +73,61 @@ def _voc(reading: _Reading) -> Iterator[Entry]:
 
 
 def _masks(reading: _Reading) -> Iterator[Entry]:
-    for fields, path in _files(reading, "masks", any_image=True):
-        file = path.relative_to(reading.root).as_posix()
-        yield Entry(file, fields=fields, mask=path)
+    masks = [
+        Entry(path.relative_to(reading.root).as_posix(), fields=fields, mask=path)
+        for fields, path in _files(reading, "masks", any_image=True)
+    ]
+    return iter(_with_twins(reading, masks) if "optical" in reading.layout else masks)
 
 
 def _pairs(reading: _Reading) -> Iterator[Entry]:
-    sar = _files(reading, "sar", any_image=True)
+    entries = []
+    for fields, path in _files(reading, "sar", any_image=True):
+        file = path.relative_to(reading.root).as_posix()
+        entries.append(Entry(file, name=file, fields=fields, annotated=False))
+    return iter(_with_twins(reading, entries))
+
+
+def _with_twins(reading: _Reading, entries: list[Entry]) -> list[Entry]:
+    """The entries that have an optical twin: an optical image whose pattern's fields are the same."""
     optical = {
         tuple(sorted(fields.items())): path for fields, path in _files(reading, "optical", any_image=True)
     }
-    for fields, path in sar:
-        file = path.relative_to(reading.root).as_posix()
-        twin = optical.pop(tuple(sorted(fields.items())), None)
-        if twin is None:
-            reason = f"has no optical twin {fill(reading.layout['optical'], fields)!r}"
-            reading.rejects.append(Reject(file, "", reason, "absent"))
-            continue
-        yield Entry(file, name=file, fields=fields, twin=twin, annotated=False)
+    paired = []
+    for entry in entries:
+        entry.twin = optical.pop(tuple(sorted(entry.fields.items())), None)
+        if entry.twin is None:
+            reason = f"has no optical twin {fill(reading.layout['optical'], entry.fields)!r}"
+            reading.rejects.append(Reject(entry.file, "", reason, "absent"))
+        else:
+            paired.append(entry)
     for path in optical.values():
         file = path.relative_to(reading.root).as_posix()
         reading.rejects.append(Reject(file, "", "an optical image without a SAR image; left out", "note"))
+    return paired
+
+
+def _rsvqa(reading: _Reading) -> Iterator[Entry]:
+    questions, answers, images = (
+        require_file(reading.source, reading.root / reading.layout[key])
+        for key in ("questions", "answers", "annotations")
+    )
+    return iter(read_rsvqa(questions, answers, images, reading.root, reading.rejects))
+
+
+def _opensarship(reading: _Reading) -> Iterator[Entry]:
+    found = read_opensarship(
+        reading.root,
+        reading.layout,
+        reading.source.classes,
+        reading.folders,
+        reading.unpacked,
+        reading.rejects,
+    )
+    entries = list(found)
+    if not entries and not reading.rejects:
+        _files(reading, "images", any_image=True)  # says that nothing is like the pattern
+    return iter(entries)
 
 
 _READERS: dict[str, Callable[[_Reading], Iterator[Entry]]] = {
@@ -90,7 +138,11 @@ _READERS: dict[str, Callable[[_Reading], Iterator[Entry]]] = {
     "mask": _masks,
     "pairs": _pairs,
     "karpathy": lambda reading: iter(_one_file(reading, read_karpathy)),
+    "nwpu": lambda reading: iter(_one_file(reading, read_nwpu)),
+    "csv": lambda reading: iter(_one_file(reading, read_csv)),
     "dialogues": lambda reading: iter(_one_file(reading, read_dialogues)),
+    "rsvqa": _rsvqa,
+    "opensarship": _opensarship,
 }
 
 
@@ -100,11 +152,14 @@ class Labels:
     def __init__(self, classes: dict[str, str]) -> None:
         self._exact = classes
         self._folded = {name.casefold().strip(): ours for name, ours in classes.items()}
+        self._cleaned: dict[str, str] = {}
 
     def ours(self, name: str) -> str:
         """Return our name of a class, or raise `SetAsideError`."""
         if not self._exact:
-            return clean_text(name)
+            if name not in self._cleaned:
+                self._cleaned[name] = clean_text(name)
+            return self._cleaned[name]
         found = self._exact.get(name) or self._folded.get(name.casefold().strip())
         if found is None:
             raise SetAsideError(
@@ -116,7 +171,7 @@ class Labels:
 
 
 def _labels(source: SourceConfig) -> Labels:
-    if source.format not in ("coco", "voc", "yolo", "dota"):
+    if source.format not in ("coco", "voc", "yolo", "dota", "opensarship"):
         return Labels({})
     for name, ours in source.classes.items():
         if not isinstance(ours, str):
@@ -152,9 +207,10 @@ def source_mask_classes(source: SourceConfig, layout: dict[str, str]) -> MaskCla
 def place(entry: Entry, root: Path, images: str, folders: Folders, check: bool = True) -> Path:
     """Return the path of an entry's image; raises `SetAsideError` as `layout.locate`.
 
-    Names of dialogues are tried with fewer and fewer of their first parts.
+    A name that may be of another machine is tried with fewer and fewer of its first parts.
     """
-    if not entry.dialogue or not entry.name or "{" in images:
+    root = entry.base or root
+    if not entry.elsewhere or not entry.name or "{" in images:
         return locate(root, images, entry.name, entry.fields, folders, check)
     for name in shorter_names(entry.name):
         try:
@@ -204,6 +260,14 @@ def sized_boxes(
 
 def _record(entry: Entry, raw: RawBox) -> str:
     return f"{raw.record} of {entry.name}" if entry.name and entry.name not in raw.record else raw.record
+
+
+def held_for(format: str) -> AbstractContextManager[None]:
+    """Return the context that annotations of a format are read in: the collector waits, except for masks.
+
+    Their connected parts refer to one another in circles, with the mask in them.
+    """
+    return nullcontext() if format == "mask" else collector_held()
 
 
 def scene_of(
@@ -316,20 +380,26 @@ def _official(source: SourceConfig, ours: Split | None, entry: Entry) -> Split |
 
 
 def _found(
-    source: SourceConfig, layout: dict[str, str], root: Path, seed: int, shares: tuple[float, float],
+    source: SourceConfig,
+    layout: dict[str, str],
+    root: Path,
+    seed: int,
+    shares: tuple[float, float],
+    unpacked: Path | None,
     rejects: list[Reject],
-) -> list[_Found]:  # fmt: skip
+) -> list[_Found]:
     """Every entry whose image is there, with its scene id and split."""
     folders = Folders()
     found: dict[str, _Found] = {}
     for ours, theirs in _splits(source):
         filled = for_split(layout, theirs)
         images = filled["sar"] if source.format == "pairs" else filled["images"]
-        for entry in _READERS[source.format](_Reading(source, root, filled, folders, rejects)):
+        reading = _Reading(source, root, filled, folders, unpacked, rejects)
+        for entry in _READERS[source.format](reading):
             try:
                 official = _official(source, ours, entry)
                 path = place(entry, root, images, folders)
-                below = path.relative_to(root).with_suffix("").as_posix()
+                below = path.relative_to(entry.base or root).with_suffix("").as_posix()
                 if not below.isprintable():
                     raise SetAsideError(f"the file name {below!r:.200} is not printable text; rename it")
                 scene_id = f"{source.name}/{below}"
@@ -359,7 +429,7 @@ def _limited(found: list[_Found], limit: int | None, seed: int) -> list[_Found]:
 
 
 def read_source(
-    source: SourceConfig, seed: int, val_share: float, test_share: float
+    source: SourceConfig, seed: int, val_share: float, test_share: float, unpacked: Path | None = None
 ) -> tuple[list[Scene], list[Reject]]:
     """Read a source's annotations; images are looked up, not decoded (masks are).
 
@@ -368,25 +438,30 @@ def read_source(
         seed: of the run, for splits that are not official and for `limit`.
         val_share: see `draw_split`.
         test_share: see `draw_split`.
+        unpacked: folder for images that lie in zip archives, replaced as a whole; scenes name their images
+            in it, so it must stay. Only OpenSARShip has archives.
 
     Returns:
         The scenes by rising scene id, and what was set aside.
 
     Raises:
         DatasetNotFoundError: the source's folder or annotation file is not there.
-        UserError: the source's configuration is inconsistent, or an annotation file holds something else.
+        UserError: the source's configuration is inconsistent, an annotation file holds something else, or a
+            file's digest is not the one that the source's entry gives.
     """
     root = require_source(source)
     layout = checked_layout(source)
+    check_digests(source, root)
     labels, masks = _labels(source), source_mask_classes(source, layout)
     rejects: list[Reject] = []
-    found = _found(source, layout, root, seed, (val_share, test_share), rejects)
-    scenes = []
-    for one in sorted(_limited(found, source.limit, seed), key=lambda one: one.scene_id):
-        try:
-            scenes.append(
-                scene_of(one.entry, one.scene_id, one.split, one.path, source, labels, masks, rejects)
-            )
-        except SetAsideError as fault:
-            rejects.append(Reject(one.entry.file, one.entry.record, fault.reason, fault.kind))
+    with held_for(source.format):
+        found = _found(source, layout, root, seed, (val_share, test_share), unpacked, rejects)
+        scenes = []
+        for one in sorted(_limited(found, source.limit, seed), key=lambda one: one.scene_id):
+            try:
+                scenes.append(
+                    scene_of(one.entry, one.scene_id, one.split, one.path, source, labels, masks, rejects)
+                )
+            except SetAsideError as fault:
+                rejects.append(Reject(one.entry.file, one.entry.record, fault.reason, fault.kind))
     return scenes, rejects

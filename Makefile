@@ -4,6 +4,7 @@
 # make samples    the samples profile, on real files (SARTEXT_SAMPLES)
 # make lint       what CI checks of form
 # make test       the tests
+# make test-system  those that need more than the product does: a language model behind a server, built from source (minutes)
 # make lock       resolve envs/requirements.in anew
 # make image      the container image of HEAD (containers/README.md); BASE=NAME@sha256:DIGEST names its base
 # make image-smoke  the smoke profile inside it, with no network
@@ -12,8 +13,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.locked
+SYSTEM_STAMP := .venv-system/.locked
 
-.PHONY: setup locked reproduce smoke samples lint format test lock image image-smoke clean
+.PHONY: setup locked reproduce smoke samples lint format test test-system lock image image-smoke clean
 
 SYNC = $(UV) pip sync -q --compile-bytecode --require-hashes envs/requirements.lock && \
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
@@ -61,9 +63,20 @@ format: locked
 test: locked
 	$(BIN)/pytest
 
+# an environment of its own: nothing of it is the product's
+$(SYSTEM_STAMP): envs/system.lock $(STAMP)
+	test -x .venv-system/bin/python || $(PYTHON) -m venv .venv-system
+	$(UV) pip install -q --python .venv-system/bin/python --require-hashes --build-constraints envs/system.lock -r envs/system.lock
+	@touch $@
+
+test-system: locked $(SYSTEM_STAMP)
+	$(BIN)/pytest tests/system
+
 lock: $(STAMP)
 	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 		envs/requirements.in -o envs/requirements.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+		envs/system.in -o envs/system.lock
 
 image:
 	@containers/build.sh
@@ -72,4 +85,4 @@ image-smoke:
 	@containers/smoke.sh
 
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv .venv-system .snakemake

@@ -45,6 +45,7 @@ _RULES = {
     "train_clip_stage1": ["tokenizer", "build_stage1"],
     "train_coca_stage1": ["tokenizer", "build_stage1"],
     "narrate_pairs": ["ingest", "train_coca_stage1"],
+    "fidelity": ["ingest", "narrate", "narrate_pairs", "simulate"],
     "build_sartext": ["build_stage1", "ingest", "narrate", "narrate_pairs", "pull_benchmark"],
     "train_clip_stage2": ["build_sartext", "build_stage1", "tokenizer", "train_clip_stage1"],
     "train_coca_stage2": ["build_sartext", "build_stage1", "tokenizer", "train_coca_stage1"],
@@ -54,10 +55,11 @@ _RULES = {
     "standings": ["score"],
     "rulegraph": [],
     "table_04": ["score"],
+    "table_09": ["fidelity"],
     "table_10": ["score", "build_sartext"],
     "figure_02": ["rulegraph"],
     "figure_12": ["score"],
-    "page": ["standings", "table_04", "table_10", "figure_02", "figure_12", "ingest"],
+    "page": ["standings", "table_04", "table_09", "table_10", "figure_02", "figure_12", "ingest"],
     "index": ["page"],
 }
 
@@ -384,6 +386,66 @@ def write_runs(config: Config) -> None:
     write_text(base / "build_sartext.tsv", head + row.format(s="3.0", rss="300.0", cpu="2.5"))
 
 
+def ratio(value: float | None, n: int) -> dict[str, Any]:
+    """A precision or recall of a fidelity file."""
+    if value is None:
+        return {"value": None, "low": None, "high": None, "n": n}
+    return {"value": value, "low": value - 0.02, "high": value + 0.01, "n": n}
+
+
+def fidelity_kinds(value: float, stated: tuple[str, ...]) -> dict[str, Any]:
+    """Scores of all kinds of fact; a branch states only some."""
+    kinds = {}
+    for number, kind in enumerate(("class", "count", "place", "cover", "share", "overall")):
+        n = 20 + number if kind in stated or kind == "overall" else 0
+        kinds[kind] = {
+            "precision": ratio(value - number / 100 if n else None, n),
+            "recall": ratio(value / 2 - number / 100 if n else None, 2 * n),
+        }
+    return kinds
+
+
+def write_fidelity(config: Config) -> None:
+    """Fidelity of A2C, SA2C and pairs, of annotations whole and degraded; one source has no truth."""
+    stated = {"a2c": ("class", "count", "place"), "sa2c": ("cover", "share"), "pair": ("class", "cover")}
+    body = {"scenes": 12, "captions": 24, "unchecked": 1}
+
+    def scored(value: float, branch: str) -> dict[str, Any]:
+        return {**body, "kinds": fidelity_kinds(value, stated[branch])}
+
+    rows = [
+        {
+            "source": source.name,
+            "branch": branch,
+            "truth": "simulated truth",
+            "reason": "",
+            **scored(0.9, branch),
+        }
+        for source in config.sources
+        for branch in source.branches
+    ]
+    nothing = {"scenes": 0, "captions": 0, "unchecked": 0, "kinds": None}
+    rows.append(
+        {"source": "msar", "branch": "pair", "truth": None, "reason": f"no truth {HOSTILE}", **nothing}
+    )
+    branches = [
+        {"branch": branch, "truth": "simulated truth", "sources": [], **scored(value, branch)}
+        for branch, value in (("a2c", 0.98), ("sa2c", 0.95), ("pair", 0.6))
+    ]
+    damage = [
+        {"branch": branch, "damage": kind, "share": share, "truth": "simulated truth",
+         **scored(0.95 - share, branch)}
+        for branch in ("a2c", "sa2c")
+        for kind, share in [("none", 0.0)] + [
+            (name, lost) for name in ("miss", "jitter", "mislabel") for lost in (0.1, 0.5)
+        ]
+    ]  # fmt: skip
+    write_json(
+        config.results / "fidelity.json",
+        {"profile": config.profile, "settings": {}, "rows": rows, "branches": branches, "damage": damage},
+    )
+
+
 @cache
 def _template(seeds: tuple[int, ...]) -> Path:
     """A folder that holds a whole run, made once a process."""
@@ -405,6 +467,7 @@ def _write_run(root: Path, config: Config) -> None:
     write_dataset(config)
     write_scores(config)
     write_runs(config)
+    write_fidelity(config)
     write_benchmark(config, Path("data") / "benchmark" / config.evaluation.version)
     (root / "config").mkdir(exist_ok=True)
     shutil.copy(ROOT / "config" / "claims.yaml", root / "config" / "claims.yaml")

@@ -18,6 +18,7 @@ from sartext.metrics.intervals import holm
 from sartext.report.table import (
     SUFFIXES,
     Column,
+    NotApplicable,
     NotThere,
     Number,
     Row,
@@ -195,6 +196,60 @@ def test_table_8_corrects_for_all_of_its_comparisons(run: Config) -> None:
     assert "corrected for the 12 comparisons of this table" in " ".join(table.footnotes)
 
 
+def test_table_9_has_each_branchs_facts_and_each_source(run: Config) -> None:
+    table = make_table(9, run)
+    keys = [column.key for column in table.columns]
+    rows = {(row.section, str(row.cells[0])): dict(zip(keys, row.cells, strict=True)) for row in table.rows}
+    a2c = rows["A2C, against simulated truth", "counts"]
+    # class, count, place: the fixture's second kind is 0.01 below its first
+    assert a2c["precision"] == Number(0.97, percent=True, low=0.95, high=0.98)
+    assert (a2c["stated"], a2c["true"], a2c["captions"]) == (21, 42, 24)
+    assert ("A2C, against simulated truth", "land covers") not in rows
+    assert rows["SA2C, against simulated truth", "land covers"]["recall"] == Number(
+        0.95 / 2 - 0.03, percent=True, low=0.95 / 2 - 0.03 - 0.02, high=0.95 / 2 - 0.03 + 0.01
+    )
+    by_source = [what for section, what in rows if section == "By source"]
+    assert "HRSID, A2C" in by_source
+    assert any(what.startswith("MSAR-1.0, pair: no truth") for what in by_source)
+    assert "rating" not in keys
+    assert any("No rating sheet" in note for note in table.notes)
+
+
+def test_table_9_shows_peoples_ratings_where_there_are_any(run: Config) -> None:
+    rated = {"value": 4.41, "low": 4.1, "high": 4.7, "n": 34, "ratings": 101}
+    nobody = {"status": "unavailable", "reason": "no caption was rated by two raters"}
+    body = {
+        "round": "r1", "scale": [1, 5], "criteria": ["correctness", "fluency"], "items": 60,
+        "raters": [{"sheet": "a.csv"}, {"sheet": "b.csv"}],
+        "branches": {"a2c": {"items": 34, "correctness": rated, "fluency": nobody}},
+        "captions": {},
+        "agreement": {"correctness": {"value": 0.71, "raters": 2, "n": 30, "ratings": 60}, "fluency": nobody},
+    }  # fmt: skip
+    path = run.results / "ratings.json"
+    write_json(path, body)
+    try:
+        table = make_table(9, run)
+    finally:
+        path.unlink()
+    people = {str(row.cells[0]): row for row in table.rows if "by people" in str(row.cells[0])}
+    assert set(people) == {"correctness, by people", "fluency, by people"}
+    row = people["correctness, by people"]
+    assert row.section == "A2C, against simulated truth"
+    assert row.cells[1] == 34
+    assert row.cells[-1] == Number(4.41, decimals=2, low=4.1, high=4.7)
+    assert isinstance(people["fluency, by people"].cells[-1], NotApplicable)
+    assert any("2 raters" in note and "correctness 0.71" in note for note in table.notes)
+
+
+def test_table_9_names_a_ratings_file_that_is_none(run: Config) -> None:
+    path = run.results / "ratings.json"
+    write_json(path, {"branches": {"a2c": {"items": 3}}, "raters": []})
+    with pytest.raises(
+        UserError, match=r"ratings\.json: not a summary of ratings .* 'sartext narrate ratings"
+    ):
+        make_table(9, run)
+
+
 def test_table_10_judges_by_the_differences_of_table_8(run: Config) -> None:
     write_retrieval_items(run)
     eight = by_entry(make_table(8, run))
@@ -341,5 +396,5 @@ def test_a_score_in_the_wrong_place_is_told(run: Config) -> None:
 
 
 def test_an_unknown_number_is_told(run: Config) -> None:
-    with pytest.raises(UserError, match="no table 9; expected one of 2, 4"):
-        make_table(9, run)
+    with pytest.raises(UserError, match="no table 1; expected one of 2, 4"):
+        make_table(1, run)

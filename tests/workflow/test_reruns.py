@@ -154,12 +154,14 @@ TRAIN_STAGE1 = [f"train_{name}_stage1 0" for name in MODELS]
 TRAIN_STAGE2 = [f"train_{name}_stage2 0" for name in MODELS]
 PREDICT = [f"predict_{name} 0" for name in MODELS]
 SCORES = [f"score {task} {model} 0" for task, model in TASKS]
-SHOWN = ["table_02", "table_05", "figure_08"]
+SHOWN = ["table_02", "table_05", "table_09", "figure_08"]
 # what reads a job's files, written down here apart from the rules
 READERS = {
     **{f"simulate {name}": [f"ingest {name}"] for name in ("hrsid", "osdataset", "rsicd", "rs-vqa")},
-    **{job: ["build_stage1", "build_sartext"] for job in INGEST},
-    **{job: ["build_sartext", "tokenizer"] for job in CAPTIONS},
+    **{job: ["build_stage1", "build_sartext"] for job in INGEST[5:]},
+    **{job: ["build_stage1", "build_sartext", "fidelity"] for job in INGEST[:5]},
+    **{job: ["build_sartext", "tokenizer", "fidelity"] for job in CAPTIONS},
+    "fidelity": ["table_09"],
     "build_stage1": ["build_sartext", "tokenizer", "table_02", *TRAIN_STAGE1],
     "build_sartext": ["table_02", *TRAIN_STAGE2],
     "tokenizer": [*TRAIN_STAGE1, *TRAIN_STAGE2],
@@ -216,12 +218,13 @@ def _set(*path: str, value: object) -> Change:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (_set("evaluation", "bootstrap_samples", value=7), on(*SCORES, *SHOWN)),
+        (_set("evaluation", "bootstrap_samples", value=7), on("fidelity", *SCORES, *SHOWN)),
         (_set("models", "clip", "title", value="CLIP"), on(*SCORES, *SHOWN)),
         (_set("evaluation", "beams", value=2), on(*PREDICT, *SHOWN)),
         (_set("models", "gpt", "training", "stage2_samples", value=64),
          on("train_gpt_stage1 0", "train_gpt_stage2 0", *SCORES, *SHOWN)),
-        (_set("narrator", "large_share", value=0.3), on(*CAPTIONS[:4], *SHOWN)),
+        (_set("narrator", "large_share", value=0.3), on(*CAPTIONS[:4], "fidelity", *SHOWN)),
+        (_set("narrator", "damage", value=[0.3]), on("fidelity", *SCORES, *SHOWN)),
         (_set("simulator", "sources", "hrsid", "train", value=5), on("simulate hrsid", *SHOWN)),
     ],
     ids=lambda value: "" if isinstance(value, set) else None,

@@ -61,6 +61,7 @@ OPTICAL_SOURCES = [source.name for source in CFG.sources if source.modality == "
 STAGE2_RECIPES = [recipe for recipe in CFG.recipes if recipe != "optical"]
 FROZEN = CFG.evaluation.version != "draft"
 BENCHMARK = f"data/benchmark/{CFG.evaluation.version}" if FROZEN else f"{RESULTS}/benchmark"
+NARRATED = [source.name for source in CFG.sources if source.branches]
 PAIRS = any("pair" in source.branches for source in CFG.sources)
 CAPTIONS = [
     f"{RESULTS}/captions/{source.name}.{branch}.parquet"
@@ -106,6 +107,16 @@ def reference_digest():
     """Digest of the profile's committed reference: content, since a checkout changes times."""
     folder = Path(f"results/reference/{CFG.profile}")
     return digest_json({path.as_posix(): sha256_file(folder / path) for path in list_files(folder)})[:16]
+
+
+def prompt_digest():
+    """Digest of the prompt file of a rewriter that asks a language model; the rules have none."""
+    rewriter = CFG.narrator.rewriter
+    return (
+        ""
+        if rewriter.name == "rules"
+        else sha256_file(Path("config/prompts") / f"{rewriter.prompt}.yaml")[:16]
+    )
 
 
 def source_files(wildcards):

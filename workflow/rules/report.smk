@@ -6,6 +6,8 @@ SARTEXT = [
     f"{RESULTS}/sartext/statistics.json",
     f"{RESULTS}/stage1/summary.json",
 ]
+# what people said of captions, where they were asked (sartext narrate ratings)
+RATINGS = [path for path in [f"{RESULTS}/ratings.json"] if Path(path).is_file()]
 TABLES = {
     2: ("Dataset", SARTEXT),
     4: ("Results", scores("osdataset_retrieval")),
@@ -13,6 +15,7 @@ TABLES = {
     6: ("Results", scores("captioning")),
     7: ("Results", scores("vqa")),
     8: ("Results", ALL_SCORES),
+    9: ("Narrator", [f"{RESULTS}/fidelity.json", *RATINGS]),
     10: ("Claims", ["config/claims.yaml", *ALL_SCORES, *SARTEXT]),
     11: ("Cost", [*ALL_TRAINED, *ALL_SCORES]),
 }
@@ -27,6 +30,7 @@ FIGURES = {
     10: ("Cases", scores("captioning")),
     11: ("Cases", scores("vqa")),
     12: ("Results", ALL_SCORES),
+    13: ("Narrator", [f"{RESULTS}/fidelity.json"]),
 }
 
 

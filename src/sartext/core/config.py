@@ -205,14 +205,18 @@ class NarratorConfig(_Strict):
 
     rule: DetectionRule = Field(
         default="authors",
-        description="A2C: authors (two captions: all classes with counts, and by place) or b2c (RemoteCLIP's five)",
+        description=(
+            "A2C: authors (two captions: all classes with counts, and by place) or b2c (RemoteCLIP's five)"
+        ),
     )
     wording: Wording = Field(
         default="fixed", description="A2C and SA2C: one wording, or varied: drawn for each image by seed"
     )
     places: Places = Field(
         default="center",
-        description="A2C, second caption: center and edge (the authors'), grid (nine places), or none (left out)",
+        description=(
+            "A2C, second caption: center and edge (the authors'), grid (nine places), or none (left out)"
+        ),
     )
     dominant_share: Share = Field(
         default=0.5, description="SA2C: from this share on a class dominates the scene"
@@ -226,7 +230,9 @@ class NarratorConfig(_Strict):
     rewriter: RewriterConfig = RewriterConfig()
     damage: Annotated[list[Share], Field(min_length=1)] = Field(
         default=[0.1, 0.25, 0.5],
-        description="shares of objects or mask that are missed, moved or mislabelled, to chart fidelity against",
+        description=(
+            "shares of objects or mask that are missed, moved or mislabelled, to chart fidelity against"
+        ),
     )
 
     @model_validator(mode="after")

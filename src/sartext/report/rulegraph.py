@@ -10,7 +10,7 @@ from sartext.core.errors import UserError
 # The rules of each file of workflow/rules, and the stages of the paper they carry out.
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Sources", ("simulate", "ingest")),
-    ("Narrating", ("narrate", "narrate_pairs")),
+    ("Narrating", ("narrate", "narrate_pairs", "fidelity")),
     ("Building SAR-TEXT", ("build_stage1", "build_sartext")),
     ("Stage 1: optical", ("tokenizer", "train_stage1")),
     ("Stage 2: SAR-TEXT", ("train_stage2",)),

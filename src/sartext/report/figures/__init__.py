@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.report.figures.cases import figure_09, figure_10, figure_11
+from sartext.report.figures.damage import figure_13
 from sartext.report.figures.overview import figure_02
 from sartext.report.figures.recipes import figure_12
 from sartext.report.figures.samples import figure_04
@@ -31,6 +32,7 @@ FIGURES: dict[int, Callable[[Config], "Figure"]] = {
     10: figure_10,
     11: figure_11,
     12: figure_12,
+    13: figure_13,
 }
 
 

@@ -31,6 +31,7 @@ _LABELS = {
     "ingest": "ingest\nread, check",
     "narrate": "narrate\nA2C, SA2C",
     "narrate_pairs": "narrate_pairs\noptical twins",
+    "fidelity": "fidelity\nfacts, truth",
     "build_stage1": "build_stage1\noptical texts",
     "build_sartext": "build_sartext\nSAR-TEXT",
     "tokenizer": "tokenizer",
@@ -43,14 +44,13 @@ _BOX = (0.79, 0.6)  # of a column and a lane
 
 
 def _layers(graph: "nx.DiGraph[str]") -> dict[str, int]:
-    """The column of each rule: as early as its inputs allow, inputs of nothing just before they are used."""
+    """The column of each rule: just before it is first used, so that no line passes behind a box."""
     column: dict[str, int] = {}
-    for rule in nx.lexicographical_topological_sort(graph):
+    order = list(nx.lexicographical_topological_sort(graph))
+    for rule in order:
         column[rule] = max((column[before] + 1 for before in graph.predecessors(rule)), default=0)
-    for rule in sorted(graph):
-        followers = [column[after] for after in graph.successors(rule)]
-        if not graph.in_degree(rule) and followers:
-            column[rule] = min(followers) - 1
+    for rule in reversed(order):
+        column[rule] = min((column[after] - 1 for after in graph.successors(rule)), default=column[rule])
     return column
 
 

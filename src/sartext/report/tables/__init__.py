@@ -8,6 +8,7 @@ from sartext.report.table import Table
 from sartext.report.tables.claims import table_10
 from sartext.report.tables.cost import table_11
 from sartext.report.tables.dataset import table_02
+from sartext.report.tables.fidelity import table_09
 from sartext.report.tables.recipes import table_08
 from sartext.report.tables.scores import table_04, table_05, table_06, table_07
 
@@ -18,6 +19,7 @@ TABLES: dict[int, Callable[[Config], Table]] = {
     6: table_06,
     7: table_07,
     8: table_08,
+    9: table_09,
     10: table_10,
     11: table_11,
 }

@@ -1,0 +1,137 @@
+"""Table 9: what the narrator's captions say, held against what is true, and people's ratings."""
+
+from typing import Any
+
+from sartext.core.config import Config
+from sartext.core.errors import UserError
+from sartext.report.inputs import read_optional
+from sartext.report.names import BRANCHES
+from sartext.report.table import Cell, Column, NotApplicable, NotThere, Number, Row, Table
+
+KINDS: dict[str, str] = {
+    "overall": "all facts",
+    "class": "classes of objects",
+    "count": "counts",
+    "place": "places",
+    "cover": "land covers",
+    "share": "shares of land cover",
+}
+"""Kinds of fact in a fidelity file, as written in tables."""
+
+FIDELITY_BRANCHES: dict[str, str] = {
+    **BRANCHES,
+    "optical words": "pair, before rewriting",
+    "references": "parser's check",
+}
+"""Rows of a fidelity file, as written in tables and figures."""
+
+_COLUMNS = (
+    Column("what", "Facts", text=True),
+    Column("captions", "Captions"),
+    Column("precision", "Precision (%)"),
+    Column("stated", "stated"),
+    Column("recall", "Recall (%)"),
+    Column("true", "true"),
+)
+_RATING = Column("rating", "People's rating (1 to 5)")
+
+
+def _ratio(score: dict[str, Any]) -> tuple[Cell, int]:
+    if score["value"] is None:
+        return NotApplicable(), score["n"]
+    return (
+        Number(score["value"], decimals=1, percent=True, low=score["low"], high=score["high"]),
+        score["n"],
+    )
+
+
+def _cells(what: str, row: dict[str, Any], kind: str) -> tuple[Cell, ...]:
+    score = row["kinds"][kind]
+    return (what, row["captions"], *_ratio(score["precision"]), *_ratio(score["recall"]))
+
+
+def _rating(rated: dict[str, Any], criterion: str) -> Cell:
+    score = rated[criterion]
+    if "value" not in score:
+        return NotApplicable()
+    return Number(score["value"], decimals=2, low=score["low"], high=score["high"])
+
+
+def _branch_rows(entry: dict[str, Any], ratings: dict[str, Any] | None) -> list[Row]:
+    section = f"{FIDELITY_BRANCHES[entry['branch']]}, against {entry['truth']}"
+    rows: list[tuple[Cell, ...]] = []
+    for kind, name in KINDS.items():
+        score = entry["kinds"][kind]
+        if score["precision"]["n"] or score["recall"]["n"]:
+            last: tuple[Cell, ...] = (NotApplicable(),) if ratings else ()
+            rows.append((*_cells(name, entry, kind), *last))
+    rated = (ratings or {"branches": {}})["branches"].get(entry["branch"])
+    if ratings and rated:
+        blank = (NotApplicable(),) * (len(_COLUMNS) - 2)
+        rows += [
+            (f"{criterion}, by people", rated["items"], *blank, _rating(rated, criterion))
+            for criterion in ratings["criteria"]
+        ]
+    return [Row(cells, section) for cells in rows]
+
+
+def _source_rows(config: Config, found: dict[str, Any], rated: bool) -> list[Row]:
+    titles = {source.name: source.title for source in config.sources}
+    rows = []
+    for row in found["rows"]:
+        what = f"{titles.get(row['source'], row['source'])}, {FIDELITY_BRANCHES[row['branch']]}"
+        last: tuple[Cell, ...] = (NotApplicable(),) if rated else ()
+        if row["kinds"] is None:
+            blank = (NotApplicable(),) * (len(_COLUMNS) - 2)
+            rows.append(Row((f"{what}: {row['reason']}", row["captions"], *blank, *last), "By source"))
+        else:
+            rows.append(Row((*_cells(what, row, "overall"), *last), "By source"))
+    return rows
+
+
+def _agreement(ratings: dict[str, Any]) -> str:
+    said = [
+        f"{criterion} {score['value']:.2f}" if "value" in score else f"{criterion}: {score['reason']}"
+        for criterion, score in ratings["agreement"].items()
+    ]
+    return f"Agreement between {len(ratings['raters'])} raters, Krippendorff's alpha: {'; '.join(said)}."
+
+
+def table_09(config: Config) -> Table:
+    """Narrator quality: precision and recall of facts by branch and source, and people's ratings.
+
+    From ``results/P/fidelity.json`` and, where a rating sheet was filled, ``results/P/ratings.json``.
+
+    Raises:
+        UserError: the ratings are not what ``sartext narrate ratings summary`` writes.
+    """
+    found = read_optional(config.results / "fidelity.json")
+    path = config.results / "ratings.json"
+    try:
+        return _table(config, found, read_optional(path))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not a summary of ratings ({type(error).__name__}: {error}); "
+            "write it by 'sartext narrate ratings summary', or take it away"
+        ) from None
+
+
+def _table(config: Config, found: dict[str, Any] | None, ratings: dict[str, Any] | None) -> Table:
+    columns = (*_COLUMNS, _RATING) if ratings else _COLUMNS
+    rows: list[Row] = []
+    if found is None:
+        rows.append(Row(("all facts", *(NotThere() for _ in columns[1:]))))
+    else:
+        for entry in found["branches"]:
+            rows += _branch_rows(entry, ratings)
+        rows += _source_rows(config, found, bool(ratings))
+    notes = [
+        "Precision: share of the stated facts that are true. Recall: share of the true facts that "
+        "are stated. In brackets: 95% bootstrap interval over images. A parser reads the facts out of each "
+        "caption; the parser's check has it read sentences that are true by construction, so what they lack "
+        "to 100% precision is the parser's error.",
+        "A branch can only state what it is given: A2C knows boxes, SA2C the shares of its mask's classes.",
+        _agreement(ratings) if ratings else "No rating sheet was filled in by people.",
+    ]
+    title = "Narrator quality: captions against the truth"
+    return Table(9, title, columns, tuple(rows), config.data_note, tuple(notes))

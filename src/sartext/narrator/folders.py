@@ -1,72 +1,338 @@
-"""The narrator on anyone's folders: annotations, masks or pairs to a csv of ``filepath,caption,branch``."""
+"""The narrator on anyone's folders: annotations, masks or pairs to a csv of ``filepath,caption,branch``.
+
+Beside ``captions.csv`` stand ``captions.summary.json`` (what was done, of how much, by which settings) and,
+where anything was set aside, ``captions.rejects.csv``.
+"""
 
 import csv
+import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
+from pydantic import ValidationError
 
+from sartext import __version__
 from sartext.core.config import ImagesConfig, NarratorConfig
 from sartext.core.errors import UserError
-from sartext.core.files import atomic_path
+from sartext.core.files import atomic_path, write_json
 from sartext.core.progress import track
 from sartext.core.records import Branch, Scene
 from sartext.narrator.a2c import a2c
 from sartext.narrator.sa2c import sa2c
 from sartext.sources import Reject, decode_image, match_pairs, read_annotations, resize
-from sartext.sources.given import AnnotationFormat
+from sartext.sources.decode import Pixels, quiet
+from sartext.sources.given import AnnotationFormat, check_image, pair_fault
+from sartext.sources.layout import IMAGE_SUFFIXES
 from sartext.sources.masks import MaskKind
-from sartext.sources.rejects import write_rejects
+from sartext.sources.rejects import RejectKind, SetAsideError, write_rejects
 
+# images handed to the checking threads at once: the list of waiting work stays short on 100,000 images
+_CHUNK = 256
 _BATCH = 32
+_LOST: tuple[RejectKind, ...] = ("image", "absent", "box")
+# percentiles matter to how an image looks, not to whether it opens
+_ANY_IMAGES = ImagesConfig(size=1, max_rejected_share=1.0)
 
 
-def write_csv(out: Path, branch: Branch, rows: Sequence[tuple[str, str]]) -> None:
-    """Write (path, caption) rows as ``filepath,caption,branch``, atomically."""
-    with atomic_path(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["filepath", "caption", "branch"])
-        writer.writerows([path, caption, branch] for path, caption in rows)
+def narrator_config(
+    file: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    rewriter: Mapping[str, Any] | None = None,
+) -> NarratorConfig:
+    """Return the narrator's settings: the defaults, then those of a file, then single options.
 
-
-def report(out: Path, scenes: Sequence[Scene], captioned: int, rejects: Sequence[Reject]) -> None:
-    """Say on stderr what was captioned; list what was set aside beside `out` as ``.rejects.csv``.
+    Args:
+        file: YAML of the profile's ``narrator`` section, or a whole profile, of which that section is taken.
+        options: keys of the section; those that are None are not given.
+        rewriter: keys of its ``rewriter`` section; likewise.
 
     Raises:
-        UserError: nothing was captioned; the first reason is told.
+        UserError: the file is missing or no YAML mapping, or a key or value is wrong.
     """
-    lost = [entry for entry in rejects if entry.kind != "note"]
-    beside = out.with_suffix(".rejects.csv")
-    if rejects:
-        write_rejects(beside, rejects)
-    else:
-        beside.unlink(missing_ok=True)
-    first = f"{' '.join(filter(None, (lost[0].file, lost[0].record)))}: {lost[0].reason}" if lost else ""
-    if not captioned:
+    raw: dict[str, Any] = _narrator_section(file) if file else {}
+    raw |= {key: value for key, value in (options or {}).items() if value is not None}
+    chosen = {key: value for key, value in (rewriter or {}).items() if value is not None}
+    if chosen:
+        given = raw.get("rewriter")
+        raw["rewriter"] = {**(given if isinstance(given, dict) else {}), **chosen}
+    try:
+        return NarratorConfig.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(step) for step in ("narrator", *fault["loc"]))
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            message = "unknown key; config/README.md lists them"
+        elif fault["type"] != "value_error":
+            message += f" (given: {fault.get('input')!r:.80})"
+        raise UserError(f"{f'{file}: ' if file else ''}{where}: {message}") from None
+
+
+def _narrator_section(file: Path) -> dict[str, Any]:
+    expected = "YAML of a profile's 'narrator' section, such as 'wording: varied'"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror or error}; expected {expected}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not readable YAML ({error}); expected {expected}") from None
+    section = content.get("narrator", content) if isinstance(content, dict) else content
+    if not isinstance(section, dict):
+        raise UserError(f"{file}: expected {expected}")
+    return dict(section)
+
+
+@dataclass
+class _Work:
+    """What one call of `sartext narrate` does: where it writes, by which settings, and what came of it."""
+
+    branch: Branch
+    out: Path
+    config: NarratorConfig
+    seed: int = 0
+    started: float = field(default_factory=time.monotonic)
+    captioned: int = 0
+    captions: int = 0
+
+    def beside(self, suffix: str) -> Path:
+        """A file beside the csv, such as ``captions.rejects.csv``."""
+        return self.out.with_suffix(suffix)
+
+    def write(self, rows: Iterable[tuple[str, Sequence[str]]], images: int, rejects: list[Reject]) -> None:
+        """Write the csv from (path, captions) of each image, one by one, and what was set aside.
+
+        Raises:
+            UserError: there is no caption at all; the csv is then not written, what was set aside is.
+        """
+        with (
+            atomic_path(self.out) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as stream,
+        ):
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["filepath", "caption", "branch"])
+            writer.writerows(self._counted(rows))
+            self._write_rejects(rejects)
+            if not self.captioned:
+                raise UserError(self._nothing(images, rejects))
+
+    def _counted(self, rows: Iterable[tuple[str, Sequence[str]]]) -> Iterator[tuple[str, str, str]]:
+        for path, captions in rows:
+            self.captioned += bool(captions)
+            self.captions += len(captions)
+            for caption in captions:
+                yield path, caption, self.branch
+
+    def _write_rejects(self, rejects: Sequence[Reject]) -> None:
+        beside = self.beside(".rejects.csv")
+        if rejects:
+            write_rejects(beside, rejects)
+        else:
+            beside.unlink(missing_ok=True)
+
+    def _nothing(self, images: int, rejects: Sequence[Reject]) -> str:
+        lost = [entry for entry in rejects if entry.kind in _LOST]
+        if not lost:
+            return f"nothing to caption in {images} images; expected at least one annotated object or class"
+        return (
+            f"nothing to caption in {images} images; {len(lost)} records were set aside, the first: "
+            f"{_first(lost)} ({self.beside('.rejects.csv')} lists them)"
+        )
+
+    def finish(
+        self, images: int, rejects: Sequence[Reject], rewriter: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the summary and say it on stderr.
+
+        Args:
+            images: how many images could be used.
+            rejects: what was set aside.
+            rewriter: pair: what the rewriter did.
+        """
+        seconds = time.monotonic() - self.started
+        lost = [entry for entry in rejects if entry.kind in _LOST]
+        kinds = Counter(entry.kind for entry in rejects)
+        summary = {
+            "branch": self.branch,
+            "images": images,
+            "captioned": self.captioned,
+            "captions": self.captions,
+            "set_aside": {kind: kinds[kind] for kind in _LOST},
+            "notes": kinds["note"],
+            "seconds": round(seconds, 3),
+            "images_a_second": round(images / seconds, 1),
+            "narrator": self.config.model_dump(mode="json", exclude={"damage"}),
+            "seed": self.seed,
+            "version": __version__,
+        }
+        if rewriter is not None:
+            summary["rewriter"] = dict(rewriter)
+        write_json(self.beside(".summary.json"), summary)
+        speed = images / seconds
+        text = (
+            f"{self.captioned} of {images} images captioned, {self.captions} captions, in {seconds:.1f} s "
+            f"({speed:.{0 if speed >= 10 else 1}f} images a second)"
+        )
+        if self.captioned < images:
+            text += (
+                "; the captioner said nothing of the rest"
+                if self.branch == "pair"
+                else "; the rest hold nothing to name or lost a faulty box"
+            )
+        print(f"sartext: {text}", file=sys.stderr)
+        if lost:
+            counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _LOST if kinds[kind])
+            print(
+                f"sartext: {len(lost)} records set aside ({counts}), see {self.beside('.rejects.csv')}; "
+                f"the first: {_first(lost)}",
+                file=sys.stderr,
+            )
+        if rewriter is not None and self.config.rewriter.name != "rules":
+            print(f"sartext: {_rewriter_told(self.config.rewriter.name, rewriter)}", file=sys.stderr)
+
+
+def _rewriter_told(name: str, account: Mapping[str, Any]) -> str:
+    """What a language model did in this run, in one line; `account` is `Account.summary`."""
+    text = (
+        f"rewriter {name}: {account['captions']} captions, {account['requests']} requests "
+        f"({account['retries']} of them again), {account['cached']} answers cached, "
+        f"{account['prompt_tokens']} tokens in and {account['completion_tokens']} out, "
+        f"cost {account['cost']:g}"
+    )
+    fallbacks = account["fallbacks"]
+    if fallbacks:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(fallbacks.items()))
+        text += f"; the rules stood in for {sum(fallbacks.values())}: {reasons}"
+    return text
+
+
+def _first(lost: Sequence[Reject]) -> str:
+    return f"{' '.join(filter(None, (lost[0].file, lost[0].record)))}: {lost[0].reason}"
+
+
+def require_out(out: Path, *inputs: Path | None) -> None:
+    """Check, before any long work, that `out` can be written and is none of the `inputs`.
+
+    Raises:
+        UserError: it is a folder, an input, or lies where nothing can be written.
+    """
+    if out.is_dir():
+        raise UserError(f"--out {out}: is a folder; expected a file to write, such as {out / 'captions.csv'}")
+    for given in inputs:
+        if given is not None and out.exists() and given.exists() and out.samefile(given):
+            raise UserError(f"--out {out}: would overwrite an input; expected another name")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"--out {out}: {above} is a file; expected a folder to write in")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UserError(f"--out {out}: {above} may not be written to; expected a folder of yours")
+
+
+def _require_images(images: Path) -> None:
+    if images.is_dir() and not any(path.suffix.lower() in IMAGE_SUFFIXES for path in images.rglob("*")):
         raise UserError(
-            f"nothing to caption in {len(scenes)} images"
-            + (f"; {len(lost)} records were set aside, the first: {first} ({beside} lists them)" if lost else
-               "; expected at least one annotated object or class")
-        )  # fmt: skip
-    text = f"{captioned} of {len(scenes)} images captioned"
-    if captioned < len(scenes):
-        text += ", the rest hold nothing to name or lost a faulty box"
-    if lost:
-        text += f"; {len(lost)} records set aside, see {beside}; the first: {first}"
-    print(f"sartext: {text}", file=sys.stderr)
+            f"--images {images}: holds no image ({', '.join(IMAGE_SUFFIXES)}); expected the folder of the "
+            "images, or --no-check-images to trust the annotations"
+        )
+
+
+def _sound(
+    scenes: Sequence[Scene], check: Callable[[Scene], Reject | None], rejects: list[Reject], label: str
+) -> list[Scene]:
+    """Return the scenes that `check` has nothing against, in their order; the others become rejects.
+
+    Decoders let go of Python's lock, so that threads share the work (1.5 times as fast with two cores).
+    """
+    sound: list[Scene] = []
+    # a thread's own `quiet` is undone by another's: this one outlasts them all
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        chunks = (scenes[start : start + _CHUNK] for start in range(0, len(scenes), _CHUNK))
+        faults = (fault for chunk in chunks for fault in pool.map(check, chunk))
+        for scene, fault in zip(scenes, track(faults, label, len(scenes)), strict=True):
+            if fault is None:
+                sound.append(scene)
+            else:
+                rejects.append(fault)
+    return sound
+
+
+def _image_fault(scene: Scene) -> Reject | None:
+    try:
+        check_image(scene)
+    except SetAsideError as fault:
+        return Reject(scene.image, "", fault.reason)
+    return None
+
+
+def _pair_fault(scene: Scene) -> Reject | None:
+    fault = pair_fault(Path(scene.image), Path(scene.twin or ""))
+    return Reject(fault[0].as_posix(), "", fault[1]) if fault else None
+
+
+def _writable(scenes: Sequence[Scene], rejects: list[Reject]) -> list[Scene]:
+    """Set aside images whose name is not Unicode: it cannot stand in a csv that others read."""
+    kept = []
+    for scene in scenes:
+        if scene.image.isascii() or scene.image.encode("utf-8", "replace").decode("utf-8") == scene.image:
+            kept.append(scene)
+        else:
+            name = scene.image.encode("utf-8", "backslashreplace").decode("utf-8")
+            rejects.append(Reject(name, "", "its name is not UTF-8; expected a name that a csv can hold"))
+    return kept
+
+
+def _note_namesakes(scenes: Sequence[Scene], rejects: list[Reject]) -> None:
+    """Say where another image has the stem of one that was found by its annotation's stem."""
+    folders: dict[str, dict[str, list[str]]] = {}
+    for scene in scenes:
+        folder, name = os.path.split(scene.image)
+        if folder not in folders:
+            folders[folder] = _by_stem(folder)
+        others = [other for other in folders[folder].get(os.path.splitext(name)[0], ()) if other != name]
+        if others:
+            reason = f"{', '.join(others)} has the same stem; the annotation was taken to be of this one"
+            rejects.append(Reject(scene.image, "", reason, "note"))
+
+
+def _by_stem(folder: str) -> dict[str, list[str]]:
+    """Names of the images in a folder by their stem; none where there is no such folder."""
+    stems: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else ():
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() in IMAGE_SUFFIXES:
+            stems.setdefault(stem, []).append(name)
+    return stems
 
 
 def _narrate(
+    work: _Work,
     scenes: Sequence[Scene],
-    rejects: Sequence[Reject],
-    branch: Branch,
+    rejects: list[Reject],
     say: Callable[[Scene], list[str]],
-    out: Path,
+    check_images: bool,
 ) -> None:
-    said = [(scene, say(scene)) for scene in scenes]
-    report(out, scenes, sum(bool(captions) for _, captions in said), rejects)
-    write_csv(out, branch, [(scene.image, caption) for scene, captions in said for caption in captions])
+    scenes = _writable(scenes, rejects)
+    if check_images:
+        scenes = _sound(scenes, _image_fault, rejects, "check images")
+    work.write(_said(scenes, say, rejects), len(scenes), rejects)
+    work.finish(len(scenes), rejects)
+
+
+def _said(
+    scenes: Sequence[Scene], say: Callable[[Scene], list[str]], rejects: list[Reject]
+) -> Iterator[tuple[str, list[str]]]:
+    for scene in scenes:
+        try:
+            yield scene.image, say(scene)
+        except UserError as error:  # such as a class name of signs alone
+            rejects.append(Reject(scene.image, "", str(error)))
 
 
 def narrate_boxes(
@@ -78,16 +344,36 @@ def narrate_boxes(
     mask_kind: MaskKind = "semantic",
     mask_suffix: str = "",
     check_images: bool = True,
+    config: NarratorConfig | None = None,
+    seed: int = 0,
 ) -> None:
-    """Caption images from their boxes by A2C; see `sartext.sources.read_annotations` for the arguments.
+    """Caption images from their boxes by A2C.
+
+    Args:
+        format: as all up to `check_images`, see `sartext.sources.read_annotations`.
+        annotations: the annotation file or folder.
+        images: folder of the images.
+        out: csv to write; its summary and what was set aside are written beside it.
+        classes: class file.
+        mask_kind: whether a mask's value is a class or one object.
+        mask_suffix: what a mask's stem has more than its image's.
+        check_images: whether each image must be there and decode.
+        config: rule, wording and places.
+        seed: of what is drawn.
 
     Raises:
         UserError: a path or file is not what it should be, or nothing could be captioned.
     """
+    work = _Work("a2c", out, config or NarratorConfig(), seed)
+    require_out(out, annotations, classes)
+    if check_images:
+        _require_images(images)
     scenes, rejects = read_annotations(
-        format, annotations, images, classes, mask_kind, mask_suffix, check_images=check_images
+        format, annotations, images, classes, mask_kind, mask_suffix, None, check_images, decode=False
     )
-    _narrate(scenes, rejects, "a2c", a2c, out)
+    if format != "coco":
+        _note_namesakes(scenes, rejects)
+    _narrate(work, scenes, rejects, lambda scene: a2c(scene, work.config, seed), check_images)
 
 
 def narrate_masks(
@@ -98,17 +384,32 @@ def narrate_masks(
     mask_suffix: str = "",
     check_images: bool = True,
     config: NarratorConfig | None = None,
+    seed: int = 0,
 ) -> None:
     """Caption images from their class masks by SA2C.
+
+    Args:
+        masks: folder of class masks.
+        images: folder of the images.
+        classes: class file.
+        out: csv to write; its summary and what was set aside are written beside it.
+        mask_suffix: what a mask's stem has more than its image's.
+        check_images: whether each image must be there and decode.
+        config: thresholds and wording.
+        seed: of what is drawn.
 
     Raises:
         UserError: a path or file is not what it should be, or nothing could be captioned.
     """
-    thresholds = config or NarratorConfig()
+    work = _Work("sa2c", out, config or NarratorConfig(), seed)
+    require_out(out, classes)
+    if check_images:
+        _require_images(images)
     scenes, rejects = read_annotations(
-        "mask", masks, images, classes, "semantic", mask_suffix, check_images=check_images
+        "mask", masks, images, classes, "semantic", mask_suffix, None, check_images, decode=False
     )
-    _narrate(scenes, rejects, "sa2c", lambda scene: sa2c(scene, thresholds), out)
+    _note_namesakes(scenes, rejects)
+    _narrate(work, scenes, rejects, lambda scene: sa2c(scene, work.config, seed), check_images)
 
 
 def narrate_folders(
@@ -117,44 +418,60 @@ def narrate_folders(
     captioner: str,
     out: Path,
     match: str | None = None,
-    rewriter: str = "rules",
-    beams: int = 4,
+    config: NarratorConfig | None = None,
     max_tokens: int = 40,
     device: str = "cpu",
 ) -> None:
-    """Caption SAR images from their optical twins; both captions of each are kept beside `out`.
+    """Caption SAR images from their optical twins; killed and called again, it goes on where it was.
 
     Args:
         sar: folder of SAR images.
         optical: folder of registered optical images.
         captioner: a spec of `sartext.models.load` that captions.
-        out: csv to write; ``.optical.csv`` beside it holds the captions before rewriting.
+        out: csv to write. Beside it: ``.optical.csv``, the captions before and after rewriting;
+            ``.answers``, a folder of what a language model answered; ``.partial``, what the captioner said
+            so far, until all is done.
         match: see `sartext.sources.match_pairs`.
-        rewriter: see `sartext.narrator.rewriter`.
-        beams: of the captioner.
+        config: rewriter, and beams of the captioner.
         max_tokens: most tokens of a caption.
-        device: where the captioner runs.
+        device: where captioner and a local rewriter run.
 
     Raises:
-        UserError: nothing pairs, an image does not open, or the captioner does not caption.
+        UserError: nothing pairs, the captioner does not caption, or the rewriter cannot go on.
     """
-    from sartext.narrator.pair import Decoding, PairNarrator, write_provenance
+    from sartext.narrator.pair import Decoding, PairNarrator, image_stamp, write_provenance
 
-    scenes, rejects = match_pairs(sar, optical, match)
-    narrator = PairNarrator(captioner, Decoding(beams, max_tokens, _BATCH), rewriter, device)
-    images = ImagesConfig(size=narrator.image_size, max_rejected_share=1.0)
-    twins = [scene.twin for scene in scenes if scene.twin]
-    batches = (
-        np.stack(
-            [
-                resize(decode_image(Path(path), images, "optical"), images.size)
-                for path in twins[start:][:_BATCH]
-            ]
-        )
-        for start in track(range(0, len(twins), _BATCH), "caption optical twins")
+    work = _Work("pair", out, config or NarratorConfig())
+    require_out(out)
+    scenes, rejects = match_pairs(sar, optical, match, check_images=False)
+    scenes = _writable(scenes, rejects)
+    decoding = Decoding(work.config.pair_beams, max_tokens, _BATCH)
+    narrator = PairNarrator(captioner, decoding, work.config.rewriter, device, work.beside(".answers"))
+    journal = narrator.journal(work.beside(".partial"))
+
+    def stamp(scene: Scene) -> str:
+        return f"{image_stamp(scene.image)}|{image_stamp(scene.twin or '')}"
+
+    # what the journal has was checked before it was captioned
+    scenes = _sound(
+        scenes, lambda scene: None if stamp(scene) in journal else _pair_fault(scene), rejects, "check images"
     )
-    narrated = narrator.narrate([scene.image for scene in scenes], batches)
-    told = [entry for entry in narrated if entry.caption]
-    report(out, scenes, len(told), rejects)
-    write_csv(out, "pair", [(entry.key, entry.caption) for entry in told])
-    write_provenance(out.with_suffix(".optical.csv"), narrated, "filepath")
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        narrated = narrator.narrate(
+            [scene.image for scene in scenes],
+            [stamp(scene) for scene in scenes],
+            lambda places: np.stack(
+                list(pool.map(lambda place: _twin(scenes[place], narrator.image_size), places))
+            ),
+            journal,
+        )
+    said = ((entry.key, [entry.caption] if entry.caption else []) for entry in narrated)
+    work.write(said, len(scenes), rejects)
+    write_provenance(work.beside(".optical.csv"), narrated, "filepath")
+    work.finish(len(scenes), rejects, narrator.account.summary())
+    journal.remove()
+
+
+def _twin(scene: Scene, size: int) -> Pixels:
+    """The optical twin as the captioner takes it, uint8 (size, size, 3)."""
+    return resize(decode_image(Path(scene.twin or ""), _ANY_IMAGES, "optical"), size)

@@ -1,5 +1,6 @@
 """Annotations given as plain paths, for narrating anyone's data without a source of a profile."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,14 @@ import yaml
 
 from sartext.core.config import ImagesConfig, SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
+from sartext.core.progress import track
 from sartext.core.records import Scene
 from sartext.sources.coco import read_coco
 from sartext.sources.decode import DecodeError, decode_image
 from sartext.sources.entries import Entry
 from sartext.sources.layout import IMAGE_SUFFIXES, Folders, check_pattern, locate
 from sartext.sources.masks import MaskClasses, MaskKind, mask_classes
-from sartext.sources.read import Labels, scene_of
+from sartext.sources.read import Labels, held_for, scene_of
 from sartext.sources.rejects import Reject, SetAsideError
 from sartext.sources.textboxes import read_dota, read_yolo
 from sartext.sources.voc import read_voc_file, read_voc_files
@@ -54,8 +56,8 @@ def read_class_file(path: Path) -> ClassFile:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected {expected}") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable YAML ({error}); expected {expected}") from None
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not readable YAML ({error!s:.200}); expected {expected}") from None
     if (
         not isinstance(content, dict)
         or not isinstance(content.get("classes"), dict)
@@ -187,6 +189,7 @@ def read_annotations(
     mask_suffix: str = "",
     mask_class: str | None = None,
     check_images: bool = True,
+    decode: bool = True,
 ) -> tuple[list[Scene], list[Reject]]:
     """Read annotations of any of the box and mask forms.
 
@@ -205,6 +208,7 @@ def read_annotations(
         mask_suffix: what a mask's stem has more than its image's.
         mask_class: class of an instance mask's objects; the class file's only one, or ``ship``, if not given.
         check_images: whether each image must be there and decode. If not, sizes are the annotation's alone.
+        decode: whether `check_images` decodes here; if not, the caller does (`check_image`).
 
     Returns:
         Scenes in the annotations' order, and what was set aside. `Reject.file` is relative to `annotations`.
@@ -222,19 +226,22 @@ def read_annotations(
     rejects: list[Reject] = []
     scenes: dict[str, Scene] = {}
     folders = Folders()
-    for entry in _entries(format, annotations, mask_suffix, rejects):
-        try:
-            path = _place(entry, images, folders, check_images)
-            scene_id = f"given/{path.relative_to(images).with_suffix('').as_posix()}"
-            if scene_id in scenes:
-                raise SetAsideError(f"describes {path.name} again; kept the first")
-            scene = scene_of(entry, scene_id, "train", path, source, labels, masks, rejects)
-            if check_images:
-                _check_image(scene)
-        except SetAsideError as fault:
-            rejects.append(Reject(entry.file, entry.record or entry.name or "", fault.reason, fault.kind))
-            continue
-        scenes[scene_id] = scene
+    start = len((images / "x").as_posix()) - 1
+    with held_for(format):
+        for entry in track(_entries(format, annotations, mask_suffix, rejects), "read annotations"):
+            try:
+                path = _place(entry, images, folders, check_images)
+                image = path.as_posix()
+                if image in scenes:
+                    raise SetAsideError(f"describes {path.name} again; kept the first")
+                scene_id = f"given/{os.path.splitext(image[start:])[0]}"
+                scene = scene_of(entry, scene_id, "train", path, source, labels, masks, rejects)
+                if check_images and decode:
+                    check_image(scene)
+            except SetAsideError as fault:
+                rejects.append(Reject(entry.file, entry.record or entry.name or "", fault.reason, fault.kind))
+                continue
+            scenes[image] = scene
     return list(scenes.values()), rejects
 
 
@@ -248,7 +255,8 @@ def _place(entry: Entry, images: Path, folders: Folders, check: bool) -> Path:
     return locate(images, ".", entry.name, {}, folders, check)
 
 
-def _check_image(scene: Scene) -> None:
+def check_image(scene: Scene) -> None:
+    """Raise `SetAsideError` if a scene's image does not decode, or has another size than its annotation."""
     path = Path(scene.image)
     try:
         height, width = decode_image(path, _ANY_IMAGES, "sar").shape[:2]
@@ -334,13 +342,26 @@ def _pair_scenes(
     for path, twin in paired:
         entry = Entry(path.name, twin=twin, annotated=False)
         scene_id = f"given/{path.relative_to(sar).with_suffix('').as_posix()}"
+        fault = pair_fault(path, twin) if check_images else None
+        if fault is not None:
+            rejects.append(Reject(fault[0].name, "", fault[1]))
+            continue
         try:
-            if check_images:
-                for image in (path, twin):
-                    decode_image(image, _ANY_IMAGES, "sar" if image is path else "optical")
             scenes.append(scene_of(entry, scene_id, "train", path, source, Labels({}), None, rejects))
-        except DecodeError as error:
-            rejects.append(Reject(image.name, "", error.reason))
-        except SetAsideError as fault:
-            rejects.append(Reject(path.name, "", fault.reason, fault.kind))
+        except SetAsideError as lost:
+            rejects.append(Reject(path.name, "", lost.reason, lost.kind))
     return scenes
+
+
+def pair_fault(image: Path, twin: Path) -> tuple[Path, str] | None:
+    """Return which of two images is at fault and why: both must decode, and be registered to one size."""
+    sides = []
+    for path in (image, twin):
+        try:
+            height, width = decode_image(path, _ANY_IMAGES, "sar" if path is image else "optical").shape[:2]
+        except DecodeError as error:
+            return path, error.reason
+        sides.append(f"{width}x{height}")
+    if sides[0] != sides[1]:
+        return image, f"is {sides[0]} pixels, but its optical twin {sides[1]}; expected images of one size"
+    return None

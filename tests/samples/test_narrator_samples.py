@@ -17,7 +17,8 @@ from sartext.core.files import read_json
 from sartext.core.records import Caption, Scene
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
 from sartext.dataset import build_sartext, build_stage1
-from sartext.narrator import narrate_source, rewrite_rules
+from sartext.narrator import narrate_source
+from sartext.narrator.rewriters.rules import rewrite_rules
 from sartext.narrator.words import article
 from sartext.sources import ingest
 

@@ -1,13 +1,18 @@
+import math
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from sartext.core.config import NarratorConfig
 from sartext.core.errors import UserError
 from sartext.core.records import Box, Scene
 from sartext.narrator import a2c
+from sartext.sources import read_annotations
 
 NOUNS = {
     "ship": "ships",
@@ -86,6 +91,84 @@ def test_nothing_annotated_nothing_said() -> None:
 def test_a_box_without_a_class_is_named() -> None:
     with pytest.raises(UserError, match="s/1"):
         a2c(scene(at(" _ ", 50, 50)))
+
+
+def test_nine_places_on_request() -> None:
+    boxes = [at("ship", 10, 10), at("ship", 20, 5), at("bridge", 50, 50)]
+    grid = NarratorConfig(places="grid")
+    assert a2c(scene(*boxes), grid) == [
+        "There are 2 ships, 1 bridge.",
+        "There are 2 ships in the upper left, and 1 bridge in the center.",
+    ]
+    more = [*boxes, at("ship", 50, 50), at("harbor", 95, 95), at("aircraft", 50, 99)]
+    assert a2c(scene(*more), grid)[1] == (
+        "There are 2 ships in the upper left, 1 bridge and 1 ship in the center, 1 aircraft at the bottom, "
+        "and 1 harbor in the lower right."
+    )
+
+
+def test_no_places_on_request() -> None:
+    boxes = [at("ship", 10, 10), at("bridge", 50, 50)]
+    assert a2c(scene(*boxes), NarratorConfig(places="none")) == ["There is 1 bridge, 1 ship."]
+    assert len(a2c(scene(*boxes), NarratorConfig(places="none", wording="varied"))) == 1
+
+
+def test_varied_wording_of_one_object_has_its_article_and_verb() -> None:
+    config = NarratorConfig(wording="varied")
+    said = {text for seed in range(300) for text in a2c(scene(at("aircraft", 1, 1)), config, seed)}
+    assert {
+        "An aircraft can be seen in this SAR image.",
+        "One aircraft is visible in this SAR image.",
+        "There is 1 aircraft in this SAR image.",
+        "In this SAR image, an aircraft lies at the edge.",
+    } <= said
+    assert not [text for text in said if " a aircraft" in text or "aircraft are " in text or text[0] == "1"]
+
+
+def test_a_sentence_never_begins_with_a_digit() -> None:
+    many = scene(*(at("ship", 50, 50) for _ in range(12)))
+    config = NarratorConfig(wording="varied")
+    assert all(text[0].isupper() for seed in range(200) for text in a2c(many, config, seed))
+
+
+@pytest.mark.parametrize("degrees", [0, 17, 45, 90, 133])
+@pytest.mark.parametrize(
+    ("x", "y", "place"),
+    [(25.5, 50, "center"), (74.5, 30, "center"), (24.5, 50, "edge"), (50, 80, "edge")],
+)
+def test_a_rotated_box_is_placed_by_its_own_centre(
+    tmp_path: Path, degrees: int, x: float, y: float, place: str
+) -> None:
+    angle = math.radians(degrees)
+    corners = [
+        (x + a * math.cos(angle) - b * math.sin(angle), y + a * math.sin(angle) + b * math.cos(angle))
+        for a, b in ((-9, -2), (9, -2), (9, 2), (-9, 2))
+    ]
+    Image.new("L", (100, 100)).save(tmp_path / "a.png")
+    (tmp_path / "labels").mkdir()
+    text = " ".join(f"{value:.3f}" for corner in corners for value in corner)
+    (tmp_path / "labels" / "a.txt").write_text(f"{text} vehicle 0\n")
+    (found,), rejects = read_annotations("dota", tmp_path / "labels", tmp_path)
+    assert rejects == []
+    assert found.boxes[0].centre == pytest.approx((x, y), abs=2e-3)
+    assert place in a2c(found)[1]
+
+
+def test_masks_are_boxed_and_placed(tmp_path: Path) -> None:
+    Image.new("L", (40, 40)).save(tmp_path / "a.png")
+    mask = Image.new("L", (40, 40))
+    mask.paste(1, (18, 18, 22, 22))
+    mask.paste(1, (0, 0, 4, 4))
+    mask.paste(2, (30, 0, 36, 4))
+    (tmp_path / "masks").mkdir()
+    mask.save(tmp_path / "masks" / "a.png")
+    classes = tmp_path / "classes.yaml"
+    classes.write_text("classes: {ship: 1, bridge: 2}\nbackground: [0]\n")
+    (found,), _ = read_annotations("mask", tmp_path / "masks", tmp_path, classes)
+    assert a2c(found) == [
+        "There are 2 ships, 1 bridge.",
+        "There is 1 ship in the center, and 1 bridge, 1 ship at the edge of this image.",
+    ]
 
 
 def said(text: str) -> dict[str, int]:

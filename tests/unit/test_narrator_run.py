@@ -67,6 +67,23 @@ def test_two_runs_write_equal_bytes(run: Path) -> None:
     assert Path("one.parquet").read_bytes() == Path("two.parquet").read_bytes()
 
 
+def test_the_profile_s_rule_wording_and_seed_are_used(run: Path) -> None:
+    config = make_config(alpha={"format": "coco", "branches": ["a2c"]})
+
+    def said(seed: int = 1, **narrator: str) -> list[str]:
+        own = config.model_copy(
+            update={"seed": seed, "narrator": config.narrator.model_copy(update=narrator)}
+        )
+        narrate_source(own, "alpha", "a2c", Path("x.parquet"))
+        return [caption.caption for caption in read_captions("x.parquet")]
+
+    assert said(places="grid")[1] == "There are 2 ships in the center."
+    assert said(places="none") == ["There are 2 ships.", "There is 1 ship."]
+    assert len(said(rule="b2c")) == 10
+    assert said(wording="varied") == said(wording="varied")
+    assert len({tuple(said(seed, wording="varied")) for seed in range(5)}) > 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

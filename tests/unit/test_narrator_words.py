@@ -1,6 +1,14 @@
 import pytest
 
-from sartext.narrator.words import article, counted, cover_noun, listed, normalise_label, plural
+from sartext.narrator.words import (
+    article,
+    counted,
+    cover_noun,
+    listed,
+    normalise_label,
+    number_word,
+    plural,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +26,19 @@ from sartext.narrator.words import article, counted, cover_noun, listed, normali
         ("A320/321", "A320/321"),
         ("ship, large", "ship large"),
         ("planet", "planet"),
+        ("large-vehicle", "large vehicle"),
+        ("Oiltank", "oil tank"),
+        ("ship_type Cargo", "cargo ship"),
+        ("Elaborated_type Bulk Carrier", "bulk carrier"),
+        ("ship type", "ship type"),
+        ("Bareland", "bare land"),
+        ("Buildings", "building"),
+        ("people", "person"),
+        ("villages", "village"),
+        ("bus", "bus"),
+        ("others", "other object"),
+        ("Destroyed", "destroyed building"),
+        ("High Speed Craft", "high speed craft"),
         ("\uff53\uff48\uff49\uff50", "ship"),
         (" -_ ", ""),
     ],
@@ -39,6 +60,12 @@ def test_normal_form_of_class_names(label: str, normal: str) -> None:
         ("bench", "benches"),
         ("person", "people"),
         ("A220", "A220s"),
+        ("A320/321", "A320/321s"),
+        ("other object", "other objects"),
+        ("high speed craft", "high speed craft"),
+        ("island", "islands"),
+        ("bare land", "bare land"),
+        ("farmland", "farmland"),
     ],
 )
 def test_plurals(noun: str, many: str) -> None:
@@ -52,7 +79,7 @@ def test_plurals(noun: str, many: str) -> None:
     [
         ("ship", "a"), ("aircraft", "an"), ("SAR", "a"), ("old", "an"), ("university", "a"), ("one", "a"),
         ("hour", "an"), ("L-shaped", "an"), ("U-shaped", "a"), ("uninhabited", "an"), ("unit", "a"),
-        ("8", "an"),
+        ("8", "an"), ("A220", "an"), ("F16", "an"), ("T72", "a"), ("ARJ21", "an"),
         ("European", "a"), ("urban", "an"), ("useful", "a"), ("island", "an"),
     ],
 )  # fmt: skip
@@ -65,6 +92,21 @@ def test_lists_and_covers() -> None:
     assert listed(["water"]) == "water"
     assert listed(["water", "roads"]) == "water and roads"
     assert listed(["a", "b", "c"]) == "a, b and c"
-    assert cover_noun("building") == ("buildings", True)
-    assert cover_noun("Water") == ("water", False)
-    assert cover_noun("bare") == ("bare land", False)
+    assert [number_word(count) for count in (1, 10, 11)] == ["one", "ten", "11"]
+
+
+@pytest.mark.parametrize(
+    ("label", "noun", "many"),
+    [
+        ("building", "buildings", True), ("Buildings", "buildings", True), ("Water", "water", False),
+        ("bare", "bare land", False), ("Bareland", "bare land", False), ("rangeland", "rangeland", False),
+        ("developed space", "developed land", False), ("agriculture land", "agricultural land", False),
+        ("tree", "trees", True), ("road", "roads", True), ("city", "urban land", False),
+        ("village", "villages", True), ("others", "other land", False), ("forest", "forest", False),
+        ("farmland", "farmland", False), ("vegetation", "vegetation", False),
+        ("intact building", "intact buildings", True), ("damaged", "damaged buildings", True),
+        ("water body", "water bodies", True), ("Snow and ice", "snow and ice", True),
+    ],
+)  # fmt: skip
+def test_land_covers_of_the_sources(label: str, noun: str, many: bool) -> None:
+    assert cover_noun(label) == (noun, many)

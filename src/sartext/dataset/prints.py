@@ -14,7 +14,7 @@ from sartext.core.errors import UserError
 from sartext.core.records import Scene
 from sartext.core.stacks import open_stack
 from sartext.sources import decode_image, resize
-from sartext.sources.ingest import hash_image
+from sartext.sources.hashes import hash_image
 
 Part = Literal["image", "twin"]
 Likeness = Literal["exact", "near"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from sartext.core.records import Box, Question, QuestionType, Scene
 from sartext.core.seeds import generator
-from sartext.narrator.a2c import label_counts
+from sartext.narrator.counts import label_counts
 from sartext.narrator.words import article, cover_noun, normalise_label, plural
 
 T = TypeVar("T")

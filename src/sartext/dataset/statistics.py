@@ -7,7 +7,7 @@ from typing import Any
 from sartext.core.records import BRANCHES, QUESTION_TYPES, SPLITS, Caption, Question, Scene
 from sartext.dataset.parts import by_split
 from sartext.dataset.text import words
-from sartext.narrator.a2c import label_counts
+from sartext.narrator.counts import label_counts
 
 _WORDS = 300
 

@@ -1,7 +1,8 @@
 """The narrator in a run: scenes of one source to captions of one branch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
@@ -32,9 +33,14 @@ def check_branch(config: Config, source: str, branch: Branch) -> None:
 
 
 def write_captions(
-    out: Path, source: str, branch: Branch, scenes: Sequence[Scene], captions: Sequence[Caption]
+    out: Path,
+    source: str,
+    branch: Branch,
+    scenes: Sequence[Scene],
+    captions: Sequence[Caption],
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write captions of a source's scenes, and their counts beside them as ``.json``.
+    """Write captions of a source's scenes, and their counts and `more` beside them as ``.json``.
 
     Raises:
         UserError: no scene could be captioned from its annotation. (A captioner that says nothing is
@@ -56,8 +62,14 @@ def write_captions(
             "captioned": len(told),
             "nothing_to_say": len(scenes) - len(told),
             "captions": len(captions),
+            **(more or {}),
         },
     )
+
+
+def _said(scene: Scene, config: Config, branch: Branch) -> list[str]:
+    say = a2c if branch == "a2c" else sa2c
+    return say(scene, config.narrator, config.seed)
 
 
 def narrate_source(config: Config, source: str, branch: Branch, out: Path) -> None:
@@ -75,8 +87,6 @@ def narrate_source(config: Config, source: str, branch: Branch, out: Path) -> No
     check_branch(config, source, branch)
     scenes = read_scenes(config.results / "scenes" / source / "scenes.parquet")
     captions = [
-        Caption(scene.scene_id, branch, text)
-        for scene in scenes
-        for text in (a2c(scene) if branch == "a2c" else sa2c(scene, config.narrator))
+        Caption(scene.scene_id, branch, text) for scene in scenes for text in _said(scene, config, branch)
     ]
     write_captions(out, source, branch, scenes, captions)

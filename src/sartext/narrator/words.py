@@ -3,40 +3,73 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
 
 _SPELLINGS = {
     "airplane": "aircraft",
     "aeroplane": "aircraft",
+    "airplanes": "aircraft",
     "plane": "aircraft",
+    "planes": "aircraft",
     "harbour": "harbor",
     "human": "person",
     "built up": "built-up",
+    "bareland": "bare land",
+    "oiltank": "oil tank",
+    "storagetank": "storage tank",
+    "others": "other",
 }
+# class names that say little alone, or that a source gives as a bare adjective
+_FULL_NAMES = {
+    "other": "other object",
+    "unknown": "unknown object",
+    "intact": "intact building",
+    "damaged": "damaged building",
+    "destroyed": "destroyed building",
+    "cargo": "cargo ship",
+    "fishing": "fishing boat",
+    "passenger": "passenger ship",
+}
+# a source's word for what its classes are, before the class itself (OpenSARShip)
+_PREFIX = re.compile(r"^(?:elaborated type|ship type) (?=.)")
 _PLURALS = {"person": "people", "man": "men", "woman": "women"}
-# land covers that are counted in English, so that "buildings cover", but "water covers"
+# last words of land covers that are counted in English, so that "buildings cover", but "water covers"
 _COUNTED = {
     *("building", "road", "tree", "house", "field", "meadow", "plant", "river", "lake", "pond", "street"),
-    *("ship", "vessel", "boat", "car", "vehicle", "bridge", "harbor", "tank", "storage tank", "aircraft"),
-    *("track", "paved road", "dirt road", "greenhouse", "person", "bare field", "runway"),
+    *("ship", "vessel", "boat", "car", "vehicle", "bridge", "harbor", "tank", "aircraft", "village"),
+    *("track", "greenhouse", "person", "runway", "railway", "object", "container", "island", "body"),
 }
 _COVER_NAMES = {
     "bare": "bare land",
-    "bareland": "bare land",
     "built-up": "built-up land",
     "developed": "developed land",
+    "developed space": "developed land",
     "agriculture": "agricultural land",
+    "agriculture land": "agricultural land",
+    "city": "urban land",
+    "urban": "urban land",
+    "other object": "other land",
+    "unknown object": "unknown land",
 }
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+# letters whose names begin with a vowel's sound
 _VOWEL_LETTERS = "aefhilmnorsx"
 _CONSONANT_SOUND = ("uni", "use", "usu", "eu", "one", "once", "ure", "uti")
 _VOWEL_SOUND = ("hour", "honest", "honor", "honour", "heir")
 
 
+@lru_cache(maxsize=4096)
 def normalise_label(label: str) -> str:
     """Return a class name in the suite's form, or an empty string if it holds no letter or digit.
 
-    Lower case, words parted by one space; designations of letters and digits keep their case (``A220``).
-    Spelling variants of one class are joined, as the authors of the rule did (``Human`` to ``person``,
-    RSM-ITD).
+    Lower case, words parted by one space, singular; designations of letters and digits keep their case
+    (``A220``). Spelling variants of one class are joined, as the authors of the rule did (``Human`` to
+    ``person``, RSM-ITD).
     """
     text = unicodedata.normalize("NFKC", label)
     text = re.sub(r"[^\w/&+.'-]|_", " ", text)
@@ -48,15 +81,26 @@ def normalise_label(label: str) -> str:
     joined = " ".join(words)
     for variant, name in _SPELLINGS.items():
         joined = re.sub(rf"\b{variant}\b", name, joined)
+    joined = _PREFIX.sub("", joined)
+    joined = _FULL_NAMES.get(joined, joined)
+    head, space, last = joined.rpartition(" ")
+    joined = f"{head}{space}{_singulars().get(last, last)}"
     return joined if any(c.isalnum() for c in joined) else ""
 
 
+@lru_cache(maxsize=1)
+def _singulars() -> dict[str, str]:
+    """Plural to singular of the words that class names are known to end with."""
+    return {plural(noun): noun for noun in sorted(_COUNTED | _PLURALS.keys())}
+
+
+@lru_cache(maxsize=4096)
 def plural(noun: str) -> str:
     """Return the plural of a class name; only its last word changes."""
     head, _, last = noun.rpartition(" ")
     if last in _PLURALS:
         last = _PLURALS[last]
-    elif last.endswith(("craft", "people", "land")):
+    elif last.endswith(("craft", "people", "land")) and last != "island":
         pass
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         last += "es"
@@ -65,6 +109,11 @@ def plural(noun: str) -> str:
     else:
         last += "s"
     return f"{head} {last}" if head else last
+
+
+def number_word(count: int) -> str:
+    """Return a count in letters up to ten, in digits above."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
 def counted(noun: str, count: int) -> str:
@@ -82,7 +131,7 @@ def listed(parts: Sequence[str]) -> str:
 def article(word: str) -> str:
     """Return ``a`` or ``an``, by the sound that `word` begins with."""
     lower = word.lower()
-    letter = re.match(r"([a-z])(?:-|$)", lower)
+    letter = re.match(r"([a-z])(?:[-\d]|$)", lower)
     if letter:
         return "an" if letter.group(1) in _VOWEL_LETTERS else "a"
     if lower.startswith(_VOWEL_SOUND) or re.match(r"(8|11|18)(?!\d)", lower):
@@ -95,9 +144,9 @@ def article(word: str) -> str:
 def cover_noun(label: str) -> tuple[str, bool]:
     """Return how a sentence names a land cover, and whether that is a plural."""
     name = normalise_label(label)
-    if name in _COUNTED:
+    if name.split(" ")[-1] in _COUNTED and name not in _COVER_NAMES:
         return plural(name), True
-    return _COVER_NAMES.get(name, name), False
+    return _COVER_NAMES.get(name, name), " and " in name
 
 
 def capital(sentence: str) -> str:
@@ -108,3 +157,8 @@ def capital(sentence: str) -> str:
 def by_count(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     """Sort (name, count) by falling count, then by name."""
     return sorted(counts, key=lambda entry: (-entry[1], entry[0]))
+
+
+def pick(options: Sequence[T], draw: np.random.Generator) -> T:
+    """Draw one of the options."""
+    return options[int(draw.integers(len(options)))]

@@ -1,5 +1,6 @@
 """Atomic writes, manifests, tables, seeds and code digests."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,54 @@ def test_json_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert files.read_json(tmp_path / "x.json") == [1]
 
 
+_numbers = st.integers(-(10**25), 10**25) | st.floats(allow_nan=True, allow_infinity=True)
+_documents = st.recursive(
+    st.none() | st.booleans() | _numbers | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+)
+
+
+@given(_documents, st.booleans(), st.sampled_from([None, 1]))
+def test_json_is_read_as_the_json_module_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, value: object, ascii_only: bool, indent: int | None
+) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    path = tmp_path_factory.mktemp("json") / "x.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    if "surrogates not allowed" in _fault(text):
+        with pytest.raises(UserError, match="not UTF-8"):
+            files.read_json(path)
+    else:
+        assert repr(files.read_json(path)) == repr(json.loads(text))
+
+
+def _fault(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.reason
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18446744073709551616", 1 << 64),
+        ("[-9223372036854775809, 1]", [-(1 << 63) - 1, 1]),
+        ("20180910153012345678901", 20180910153012345678901),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ('"\\ud800"', "\ud800"),
+        ("[Infinity, -Infinity, 1e400]", [float("inf"), float("-inf"), float("inf")]),
+        ("0.1234567890123456789", 0.1234567890123456789),
+    ],
+)
+def test_json_beyond_64_bits_and_beyond_the_standard(tmp_path: Path, text: str, value: object) -> None:
+    (tmp_path / "x.json").write_text(text)
+    found = files.read_json(tmp_path / "x.json")
+    assert found == value
+    assert type(found) is type(value)
+
+
 def test_a_manifest_names_the_file_that_was_changed_removed_or_added(tmp_path: Path) -> None:
     folder = tmp_path / "v0"
     (folder / "images").mkdir(parents=True)
@@ -101,6 +150,18 @@ def test_a_link_may_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "in" / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match="leads outside"):
         files.inside(tmp_path / "in", "link/secret")
+
+
+def test_a_link_that_stays_inside_the_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "b").symlink_to("a")
+    (tmp_path / "out").symlink_to(tmp_path / "in")
+    for folder in ("in", "out"):
+        for name in ("b/x.png", "a/x.png", "b/../a", "none/x.png", "./a//x.png", "a"):
+            assert files.inside(tmp_path / folder, name) == tmp_path / folder / name
+    for name in ("none/../../x", "b/../../x", "a/../.."):
+        with pytest.raises(UserError, match="leads outside"):
+            files.inside(tmp_path / "in", name)
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -212,3 +212,25 @@ def test_a_missing_annotation_file_says_how_to_get_it(tmp_path: Path) -> None:
 def test_mask_values_are_no_class_names_of_boxes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"classes\.ship: expected our class name, found 3"):
         read(_source(tmp_path, _coco(), classes={"ship": 3}))
+
+
+def test_three_annotations_of_one_id_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    again = _one(bbox=[9, 9, 4, 4])
+    content = _coco(_one(), again, _one(), dict(again), _one(id=1.0), _one(id="1"), _one(id=True))
+    scenes, rejects = read(_source(tmp_path, content))
+    assert len(boxes(scenes[0])) == 5, "two of id 1, and one each of 1.0, '1' and true"
+    assert [(entry.record, entry.kind) for entry in rejects] == [
+        ("annotation 1", "note"),
+        ("annotation 1", "box"),
+        ("annotation 1", "box"),
+    ]
+
+
+def test_ids_beyond_64_bits_are_whole_numbers(tmp_path: Path) -> None:
+    content = _coco(_one(image_id=(1 << 70) + 1), _one(id=2, image_id=(1 << 70) + 1, bbox=[1, 1, 2, 2]))
+    content["images"] = [{"id": (1 << 70) + 1, "file_name": "a.png"}, {"id": 1 << 70, "file_name": "b.png"}]
+    for name in ("a.png", "b.png"):
+        grey(tmp_path / "images" / name, 40, 30)
+    scenes, rejects = read(_source(tmp_path, content))
+    assert [len(boxes(scene)) for scene in scenes] == [2, 0]
+    assert rejects == []

@@ -190,6 +190,13 @@ GOOD: dict[str, Any] = {
         "categories": [{"id": 1, "name": "ship"}],
     },
     "karpathy": {"images": [{"filename": "a.png", "split": "train", "sentences": [{"raw": "a ship"}]}]},
+    "nwpu": {"lake": [{"filename": "a.png", "split": "train", "raw": "a lake", "raw_1": "water"}]},
+    # its three files in one, the image named by its id
+    "rsvqa": {
+        "images": [{"id": "a", "active": True}],
+        "questions": [{"id": 1, "active": True, "img_id": "a", "type": "count", "question": "?"}],
+        "answers": [{"id": 1, "active": True, "question_id": 1, "answer": "2"}],
+    },
     "dialogues": [
         {
             "id": 1,
@@ -222,7 +229,10 @@ def test_junk_anywhere_in_a_json_is_a_reject_or_one_line(tmp_path: Path, format:
     written(tmp_path / "all.json", json.dumps(content))
     if not (tmp_path / "a.png").exists():
         grey(tmp_path / "a.png", 4, 4)
-    config = source(tmp_path, format, {"annotations": "all.json", "images": "."})
+    layout = {"annotations": "all.json", "images": "."}
+    if format == "rsvqa":
+        layout |= {"questions": "all.json", "answers": "all.json"}
+    config = source(tmp_path, format, layout)
     try:
         scenes, rejects = read(config)
     except UserError as error:

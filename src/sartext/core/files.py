@@ -4,15 +4,22 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from sartext.core.errors import UserError
 
 _CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+# digits to zeros, all else to blanks: a run of zeros as long as 2^63 tells of a number beyond 64 bits
+_DIGITS = bytes(ord("0" if code in b"0123456789" else " ") for code in range(256))
+_LONG_NUMBER = b"0" * len(str(1 << 63))
 
 
 @contextmanager
@@ -77,7 +84,7 @@ def read_json(path: Path | str, expected: str = "a JSON file") -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return _loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected {expected}") from None
     except IsADirectoryError:
@@ -93,6 +100,21 @@ def read_json(path: Path | str, expected: str = "a JSON file") -> Any:
         raise UserError(f"{path}: not readable JSON ({error}); expected {expected}") from None
     except RecursionError:
         raise UserError(f"{path}: JSON nested too deeply; expected {expected}") from None
+
+
+def _loads(content: bytes) -> Any:
+    """`json.loads`, in half the time where orjson gives the same.
+
+    It makes floats of whole numbers beyond 64 bits, so a file that may hold one goes to `json`; so does one
+    that orjson refuses: `json` reads NaN and half Unicode characters, and tells the line of a fault.
+    """
+    content = content.removeprefix(_BOM)
+    if _LONG_NUMBER not in content.translate(_DIGITS):
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            pass
+    return json.loads(content.decode("utf-8"))
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -192,8 +214,33 @@ def inside(folder: Path | str, name: str) -> Path:
     """
     folder = Path(folder)
     path = folder / name
-    if "\x00" in name or Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    if (
+        "\x00" in name
+        or name.startswith("/")
+        or not (_without_links(folder, name) or path.resolve().is_relative_to(folder.resolve()))
+    ):
         raise UserError(
-            f"{folder}: the file name {name!r} leads outside this folder; expected a path inside it"
+            f"{folder}: the file name {name!r:.200} leads outside this folder; expected a path inside it"
         )
     return path
+
+
+def _without_links(folder: Path, name: str) -> bool:
+    """Whether no part of `name` climbs or is a link, so that it lies inside `folder` wherever that leads.
+
+    Resolving both paths asks the same of every folder up to the root, for each of 100,000 images.
+    """
+    parts = name.split("/")
+    if ".." in parts:
+        return False
+    below = str(folder)
+    for part in parts:
+        below = f"{below}/{part}"
+        try:
+            if stat.S_ISLNK(os.lstat(below).st_mode):
+                return False
+        except FileNotFoundError:
+            break
+        except OSError:
+            return False
+    return True

@@ -5,6 +5,8 @@ the folder, if it holds a link, an encrypted member or one name twice, or if it 
 the limits. More than a member says it holds is never unpacked.
 """
 
+import errno
+import lzma
 import shutil
 import stat
 import zipfile
@@ -17,6 +19,15 @@ from pathlib import Path, PurePosixPath
 from sartext.core.files import atomic_folder, inside
 from sartext.sources.rejects import SetAsideError
 
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 _ENCRYPTED = 0x1
 _CHUNK = 1 << 20
 # a small member harms nobody, however well it is compressed
@@ -78,7 +89,10 @@ class Archive:
     def _broken(self, name: str) -> Iterator[None]:
         try:
             yield
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (*_BROKEN, OSError) as error:
+            # a place before the file's start, or bz2's broken stream; a full disk is no fault of the archive
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
             raise SetAsideError(f"its member {name!r:.200} cannot be unpacked ({error})") from None
 
 

@@ -67,25 +67,27 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def _open(path: Path) -> Any:
+    """Return a file opened by Pillow (`Image.Image`) or rasterio, its header read and no more."""
+    try:
+        driver = raster_driver(path)
+        if driver is None:
+            return Image.open(path, formats=_PILLOW_FORMATS)
+        import rasterio
+
+        return rasterio.open(path, driver=driver)
+    except Exception as error:  # decoders raise what they like on a broken file
+        raise DecodeError(path, f"cannot be opened ({_said(error)})") from None
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Return an image's width and height in pixels, from its header alone.
 
     Raises:
         DecodeError: the header cannot be read, or the image has no pixels or too many.
     """
-    try:
-        with quiet():
-            driver = raster_driver(path)
-            if driver is not None:
-                import rasterio
-
-                with rasterio.open(path, driver=driver) as raster:
-                    width, height = int(raster.width), int(raster.height)
-            else:
-                with Image.open(path, formats=_PILLOW_FORMATS) as image:
-                    width, height = image.size
-    except Exception as error:  # decoders raise what they like on a broken file
-        raise DecodeError(path, f"cannot be opened ({_said(error)})") from None
+    with quiet(), _open(path) as image:
+        width, height = int(image.width), int(image.height)
     _check_limit(path, width, height)
     return width, height
 
@@ -119,24 +121,22 @@ def decode_image(path: Path, images: ImagesConfig, modality: Modality = "sar") -
     """
     if not path.is_file():
         raise DecodeError(path, "no such file")
-    image_size(path)
-    try:
-        with quiet():
-            driver = raster_driver(path)
-            if driver is None:
-                return _decode_pillow(path, modality)
-            return _decode_raster(path, driver, images, modality)
-    except DecodeError:
-        raise
-    except Exception as error:  # decoders raise what they like on a broken file
-        raise DecodeError(path, f"cannot be decoded ({_said(error)})") from None
+    with quiet(), _open(path) as image:
+        _check_limit(path, image.width, image.height)
+        try:
+            if isinstance(image, Image.Image):
+                return _decode_pillow(image, modality)
+            return _decode_raster(path, image, images, modality)
+        except DecodeError:
+            raise
+        except Exception as error:  # decoders raise what they like on a broken file
+            raise DecodeError(path, f"cannot be decoded ({_said(error)})") from None
 
 
-def _decode_pillow(path: Path, modality: Modality) -> Pixels:
-    with Image.open(path, formats=_PILLOW_FORMATS) as image:
-        # palette, bilevel, CMYK and alpha become plain colour or grey
-        grey = image.mode in ("L", "1", "LA")
-        pixels = np.asarray(image.convert("L" if grey else "RGB"))
+def _decode_pillow(image: Image.Image, modality: Modality) -> Pixels:
+    # palette, bilevel, CMYK and alpha become plain colour or grey
+    mode = "L" if image.mode in ("L", "1", "LA") else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return _channels(pixels if pixels.ndim == 3 else pixels[..., None], modality)
 
 
@@ -162,17 +162,14 @@ def _bands(raster: Any, modality: Modality) -> list[int]:
     return [4, 3, 2] if raster.count in (12, 13) else [1, 2, 3]
 
 
-def _decode_raster(path: Path, driver: str, images: ImagesConfig, modality: Modality) -> Pixels:
-    import rasterio
-
-    with rasterio.open(path, driver=driver) as raster:
-        if raster.colorinterp[0].name == "palette":
-            table = raster.colormap(1)
-            lookup = np.array([table.get(value, (0, 0, 0))[:3] for value in range(256)], dtype=np.uint8)
-            indices: npt.NDArray[np.uint8] = raster.read(1)
-            return _channels(lookup[indices].astype(np.uint8), modality)
-        bands = raster.read(_bands(raster, modality))
-        nodata = raster.nodata
+def _decode_raster(path: Path, raster: Any, images: ImagesConfig, modality: Modality) -> Pixels:
+    if raster.colorinterp[0].name == "palette":
+        table = raster.colormap(1)
+        lookup = np.array([table.get(value, (0, 0, 0))[:3] for value in range(256)], dtype=np.uint8)
+        indices: npt.NDArray[np.uint8] = raster.read(1)
+        return _channels(lookup[indices].astype(np.uint8), modality)
+    bands = raster.read(_bands(raster, modality))
+    nodata = raster.nodata
     if np.iscomplexobj(bands):
         bands = np.abs(bands)
     pixels = np.moveaxis(bands, 0, -1)

@@ -136,6 +136,14 @@ class Folders:
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
+        self._joined: dict[tuple[Path, str], Path] = {}
+
+    def below(self, root: Path, folder: str) -> Path:
+        """Return ``root / folder``, joined once: a path costs as much as a box's checks."""
+        key = (root, folder)
+        if key not in self._joined:
+            self._joined[key] = root / folder
+        return self._joined[key]
 
     def names(self, folder: Path | str) -> frozenset[str]:
         """Return the names in `folder`, empty where there is no such folder."""
@@ -258,9 +266,9 @@ def locate(
             fields = {**fields, "id": PurePosixPath(name).stem}
         folder, below = root, fill(images, fields)
     elif name:
-        folder, below = root / images, name
+        folder, below = folders.below(root, images), name
     elif "id" in fields:
-        folder, below = root / images, fields["id"]
+        folder, below = folders.below(root, images), fields["id"]
     else:
         raise SetAsideError("names no image file")
     try:
@@ -271,7 +279,7 @@ def locate(
         raise SetAsideError(f"{below!r:.200} is no file name") from None
     found = folders.find(path)
     if found is None and check:
-        raise SetAsideError(f"names the image {below!r}, which is not in {folder}", "absent")
+        raise SetAsideError(f"names the image {below!r:.200}, which is not in {folder}", "absent")
     return found or path
 
 

@@ -4,6 +4,7 @@ Mask to box follows RemoteCLIP's M2B (Liu et al., RemoteCLIP, TGRS 2024), which 
 class by its border (Suzuki's borders are 8-connected, so are the components here).
 """
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ Codes = npt.NDArray[np.int64]
 Wanted = Literal["numbers", "colours", "either"]
 
 _RED, _GREEN = 1 << 16, 1 << 8
+_LARGEST = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def _packed(value: Any, where: str) -> tuple[int, bool]:
     ):
         return value[0] * _RED + value[1] * _GREEN + value[2], True
     raise UserError(
-        f"{where}: {value!r:.40}: expected a whole number or a colour [red, green, blue] of 0 to 255"
+        f"{where}: {reprlib.repr(value):.40}: expected a whole number or a colour [red, green, blue] "
+        "of 0 to 255"
     )
 
 
@@ -177,9 +180,13 @@ def read_codes(path: Path, wanted: Wanted) -> tuple[Codes, npt.NDArray[np.bool_]
         whole = np.where(known, pixels, 0)
         if (whole != np.rint(whole)).any():
             raise SetAsideError(f"mask {path.name} holds fractions; expected whole numbers")
-        pixels = whole
+        if (np.abs(whole) > _LARGEST).any():
+            raise SetAsideError(f"mask {path.name} holds {np.abs(whole).max():g}; expected values of classes")
+        pixels = whole.astype(np.int64)
     else:
         known = np.ones(pixels.shape[:2], bool)
+    if not np.can_cast(pixels.dtype, np.int64, "same_kind"):
+        raise SetAsideError(f"mask {path.name} holds {pixels.dtype} values; expected whole numbers")
     codes = pixels.astype(np.int64)
     if codes.ndim == 3:
         known = known if known.ndim == 2 else known.all(axis=2)
@@ -271,6 +278,8 @@ def read_mask(path: Path, classes: MaskClasses) -> tuple[int, int, dict[str, flo
     """
     if classes.kind == "instance":
         codes, known = read_codes(path, "either")
+        if not known.any():
+            raise SetAsideError(f"mask {path.name} has no valid pixel")
         codes = np.where(known, codes, min(classes.background))
         height, width = codes.shape
         return width, height, {}, instance_boxes(codes, classes, path.name)

@@ -159,6 +159,8 @@ class Labels:
         if not self._exact:
             if name not in self._cleaned:
                 self._cleaned[name] = clean_text(name)
+            if not self._cleaned[name]:
+                raise SetAsideError(f"class {name!r:.60}: expected a name of printable letters", "box")
             return self._cleaned[name]
         found = self._exact.get(name) or self._folded.get(name.casefold().strip())
         if found is None:

@@ -50,7 +50,7 @@ def _rows(
         try:
             row = next(reader, None)
         except csv.Error as error:
-            if stream.tell() == len(content) or "limit" in str(error):
+            if "end of data" in str(error) or "limit" in str(error):
                 raise UserError(
                     f"{path}: line {begins}: a quote is not closed ({error}); expected {_EXPECTED}"
                 ) from None

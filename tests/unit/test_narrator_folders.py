@@ -339,3 +339,13 @@ def test_faulty_settings_are_told_by_key(tmp_path: Path, text: str, message: str
     with pytest.raises(UserError, match=message) as fault:
         narrator_config(file)
     assert str(fault.value).startswith(f"{file}: ")
+
+
+def test_a_terminals_commands_in_a_name_are_not_sent_to_it(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = coco("boxes.json", ["a.png", "\x1b[2Jgone.png"])
+    narrate_boxes("coco", boxes, images, Path("captions.csv"))
+    said = capsys.readouterr().err
+    assert "\\x1b[2Jgone.png" in said
+    assert "\x1b" not in said

@@ -1,6 +1,12 @@
 """Errors that are the user's to mend."""
 
 
+def one_line(text: str) -> str:
+    """Return a message in one line; what is not printable, such as a terminal's commands, is escaped."""
+    folded = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in folded)
+
+
 class UserError(Exception):
     """A mistake in what the user gave us: said in one line on stderr, exit status 2, no traceback.
 
@@ -9,7 +15,7 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(message))
 
 
 class DatasetNotFoundError(UserError):

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from sartext import __version__
 from sartext.core.config import ImagesConfig, NarratorConfig
-from sartext.core.errors import UserError
+from sartext.core.errors import UserError, one_line
 from sartext.core.files import atomic_path, write_json
 from sartext.core.progress import track
 from sartext.core.records import Branch, Scene
@@ -186,7 +186,7 @@ class _Work:
                 if self.branch == "pair"
                 else "; the rest hold nothing to name or lost a faulty box"
             )
-        print(f"sartext: {text}", file=sys.stderr)
+        print(f"sartext: {one_line(text)}", file=sys.stderr)
         if lost:
             counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _LOST if kinds[kind])
             print(

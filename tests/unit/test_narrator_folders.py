@@ -305,7 +305,7 @@ def test_a_twin_that_changed_since_is_captioned_again(pairs: Path, captioner: Ca
     captioner.batches = 1
     with pytest.raises(KeyboardInterrupt):
         narrate_pairs()
-    Image.fromarray(np.full((30, 30), 200, np.uint8)).save("opt/00.png")
+    Image.fromarray(np.full((20, 20), 200, np.uint8)).save("opt/00.png")
     captioner.batches = 1000
     narrate_pairs()
     assert captions()[0] == ("sar/00.png", "trees number 200")

@@ -62,7 +62,7 @@ def _branch_rows(entry: dict[str, Any], ratings: dict[str, Any] | None) -> list[
     rows: list[tuple[Cell, ...]] = []
     for kind, name in KINDS.items():
         score = entry["kinds"][kind]
-        if score["precision"]["n"] or score["recall"]["n"]:
+        if kind == "overall" or score["precision"]["n"]:
             last: tuple[Cell, ...] = (NotApplicable(),) if ratings else ()
             rows.append((*_cells(name, entry, kind), *last))
     rated = (ratings or {"branches": {}})["branches"].get(entry["branch"])
@@ -122,7 +122,8 @@ def _table(config: Config, found: dict[str, Any] | None, ratings: dict[str, Any]
     if found is None:
         rows.append(Row(("all facts", *(NotThere() for _ in columns[1:]))))
     else:
-        for entry in found["branches"]:
+        order = list(FIDELITY_BRANCHES)
+        for entry in sorted(found["branches"], key=lambda entry: order.index(entry["branch"])):
             rows += _branch_rows(entry, ratings)
         rows += _source_rows(config, found, bool(ratings))
     notes = [
@@ -130,7 +131,8 @@ def _table(config: Config, found: dict[str, Any] | None, ratings: dict[str, Any]
         "are stated. In brackets: 95% bootstrap interval over images. A parser reads the facts out of each "
         "caption; the parser's check has it read sentences that are true by construction, so what they lack "
         "to 100% precision is the parser's error.",
-        "A branch can only state what it is given: A2C knows boxes, SA2C the shares of its mask's classes.",
+        "A branch can only state what it is given: A2C knows boxes, SA2C the shares of its mask's classes. "
+        "Kinds of fact that it never states are left out of the list, and count in the recall of all facts.",
         _agreement(ratings) if ratings else "No rating sheet was filled in by people.",
     ]
     title = "Narrator quality: captions against the truth"

@@ -14,7 +14,7 @@ from sartext.core.records import Scene
 from sartext.core.seeds import generator
 from sartext.core.tables import write_records
 from sartext.sources import resize
-from sartext.sources.ingest import hash_image
+from sartext.sources.hashes import hash_image
 
 Pixels = NDArray[np.uint8]
 _LAYOUTS: dict[str, dict[str, str]] = {

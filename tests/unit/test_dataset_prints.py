@@ -10,7 +10,7 @@ from sartext.dataset.dedupe import duplicates
 from sartext.dataset.leakage import find_leaks, verify_clean
 from sartext.dataset.prints import Part, Print, alike, close_pairs, correlations
 from sartext.sources import resize
-from sartext.sources.ingest import hash_image
+from sartext.sources.hashes import hash_image
 
 
 def printed(name: str, image: np.ndarray, part: Part = "image") -> Print:

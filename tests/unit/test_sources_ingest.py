@@ -17,7 +17,8 @@ from sartext.core.config import Config, SourceConfig, parse_config
 from sartext.core.errors import DatasetNotFoundError, UserError
 from sartext.core.tables import read_scenes
 from sartext.sources import decode_image, ingest, resize
-from sartext.sources.ingest import ImageWriter, hash_image
+from sartext.sources.hashes import hash_image
+from sartext.sources.ingest import ImageWriter
 
 
 @pytest.fixture

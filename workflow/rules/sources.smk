@@ -36,4 +36,4 @@ rule ingest:
         settings=settings("images", "dataset.val_share", "dataset.test_share", "seed"),
         source=source_digest,
     shell:
-        "sartext ingest --config {params.config} {wildcards.source} > {log} 2>&1"
+        "sartext ingest --config {params.config} --processes {threads} {wildcards.source} > {log} 2>&1"

@@ -32,8 +32,15 @@ def simulate(config_file: Path, sources: tuple[str, ...]) -> None:
 @click.option(
     "--config", "config_file", required=True, type=click.Path(path_type=Path), help="Profile (YAML)."
 )
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many decode images; what is written is the same.",
+)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-def ingest(config_file: Path, sources: tuple[str, ...]) -> None:
+def ingest(config_file: Path, processes: int, sources: tuple[str, ...]) -> None:
     """Read sources: decode, check and index their images; all of the profile's if none is named."""
     from sartext.core.config import load_config
     from sartext.core.files import read_json
@@ -43,7 +50,7 @@ def ingest(config_file: Path, sources: tuple[str, ...]) -> None:
     chosen = [config.source(name) for name in sources] or config.sources
     for source in chosen:
         out = config.results / "scenes" / source.name
-        ingest_source(source, config, out)
+        ingest_source(source, config, out, processes)
         summary = read_json(out / "summary.json")
         click.echo(
             f"{source.name}: {summary['read']} images read, {summary['rejected']} set aside, "

@@ -51,11 +51,12 @@ def _schemas() -> dict[type, Any]:
     }
 
 
-def _row(record: Scene | Caption | Question) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    row = asdict(record)
+def _row(record: Any) -> dict[str, Any]:
+    """A record, or a box or turn of it, as a dictionary; `dataclasses.asdict` copies every value, slowly."""
+    row = {name: getattr(record, name) for name in record.__slots__}
     if isinstance(record, Scene):
+        row["boxes"] = [_row(box) for box in record.boxes]
+        row["dialogue"] = [_row(turn) for turn in record.dialogue]
         row["cover"] = sorted(record.cover.items())
     return row
 

@@ -4,49 +4,26 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from sartext.core.config import Config, ImagesConfig, SourceConfig
+from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import UserError
-from sartext.core.files import atomic_folder, sha256_bytes, write_json
+from sartext.core.files import atomic_folder, write_json
 from sartext.core.progress import track
 from sartext.core.records import SPLITS, Scene
 from sartext.core.tables import write_records
-from sartext.sources.decode import DecodeError, Pixels, decode_image, resize
+from sartext.sources.decode import Pixels
+from sartext.sources.hashes import Hashes
+from sartext.sources.prepare import Prepared, prepare_images
 from sartext.sources.read import read_source
-from sartext.sources.rejects import Reject, SetAsideError, write_rejects
+from sartext.sources.rejects import Reject, write_rejects
 
 _NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Hashes:
-    """Digest of an image's decoded pixels at full size, and its perceptual hash (64 bits, hexadecimal)."""
-
-    sha256: str
-    phash: str
-
-
-def hash_image(image: Pixels) -> Hashes:
-    """Return the hashes of a decoded image.
-
-    Args:
-        image: uint8 (H, W, C), full size.
-
-    Returns:
-        SHA-256 over the line ``H W C`` and the pixels in C order; pHash as the imagehash package's ``phash``.
-    """
-    import imagehash
-    from PIL import Image
-
-    header = " ".join(str(side) for side in image.shape).encode() + b"\n"
-    grey = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    return Hashes(sha256_bytes(header + image.tobytes()), str(imagehash.phash(grey)))
 
 
 class ImageWriter:
@@ -88,43 +65,6 @@ class ImageWriter:
             self._stream.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    image: Pixels
-    hashes: Hashes
-    twin: Pixels | None
-    twin_hashes: Hashes | None
-
-
-def _prepare(scene: Scene, images: ImagesConfig) -> _Prepared:
-    """Decode, check, hash and resize one scene; raises `SetAsideError`."""
-    try:
-        image = decode_image(Path(scene.image), images, scene.modality)
-    except DecodeError as error:
-        raise SetAsideError(error.reason) from None
-    try:
-        twin = decode_image(Path(scene.twin), images, "optical") if scene.twin else None
-    except DecodeError as error:
-        raise SetAsideError(f"its optical twin {scene.twin}: {error.reason}") from None
-    height, width = image.shape[:2]
-    if (width, height) != (scene.width, scene.height):
-        raise SetAsideError(
-            f"is {width}x{height} pixels, but its annotation says {scene.width}x{scene.height}; "
-            "its boxes cannot be trusted"
-        )
-    if twin is not None and twin.shape[:2] != image.shape[:2]:
-        raise SetAsideError(
-            f"is {width}x{height} pixels, but its optical twin {twin.shape[1]}x{twin.shape[0]}; "
-            "expected registered images of one size"
-        )
-    return _Prepared(
-        resize(image, images.size),
-        hash_image(image),
-        None if twin is None else resize(twin, images.size),
-        None if twin is None else hash_image(twin),
-    )
-
-
 class _Guard:
     """Stops the run once more images are set aside than the profile allows."""
 
@@ -161,17 +101,18 @@ class _Guard:
 
 
 def _rows(
-    scenes: list[Scene], source: SourceConfig, config: Config, rejects: list[Reject]
-) -> Iterator[tuple[Scene, _Prepared]]:
+    scenes: list[Scene], source: SourceConfig, config: Config, processes: int, rejects: list[Reject]
+) -> Iterator[tuple[Scene, Prepared]]:
     guard = _Guard(source, config, len(scenes), rejects)
     root = source.folder.as_posix()
-    for scene in track(scenes, f"ingest {source.name}"):
-        try:
-            yield scene, _prepare(scene, config.images)
-        except SetAsideError as fault:
-            reject = Reject(scene.image.removeprefix(root + "/"), "", fault.reason, fault.kind)
-            rejects.append(reject)
-            guard.add(reject)
+    with closing(prepare_images(scenes, config.images, processes)) as outcomes:
+        for scene, outcome in zip(track(scenes, f"ingest {source.name}"), outcomes, strict=True):
+            if isinstance(outcome, Prepared):
+                yield scene, outcome
+            else:
+                reject = Reject(scene.image.removeprefix(root + "/"), "", outcome.reason, outcome.kind)
+                rejects.append(reject)
+                guard.add(reject)
 
 
 def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> dict[str, Any]:
@@ -179,7 +120,8 @@ def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> 
     splits = Counter(scene.split for scene in kept)
     labels = Counter(box.label for scene in kept for box in scene.boxes)
     present = len(kept) + kinds["image"]
-    expected = source.expected_images
+    objects = labels.total() + kinds["box"]
+    whole = not source.partial and source.limit is None
     return {
         "source": source.name,
         "modality": source.modality,
@@ -196,10 +138,10 @@ def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> 
         "resolution_m": source.resolution_m,
         "partial": source.partial,
         "limit": source.limit,
-        "expected_images": expected,
-        "differs_from_expected": (
-            expected is not None and not source.partial and source.limit is None and present != expected
-        ),
+        "expected_images": source.expected_images,
+        "differs_from_expected": whole and source.expected_images not in (None, present),
+        "expected_boxes": source.expected_boxes,
+        "boxes_differ_from_expected": whole and source.expected_boxes not in (None, objects),
     }
 
 
@@ -213,26 +155,30 @@ def _write_hashes(path: Path, rows: list[tuple[str, Hashes, Hashes | None]]) -> 
             writer.writerow([scene_id, own.sha256, own.phash, *extra])
 
 
-def ingest(source: SourceConfig, config: Config, out: Path) -> None:
+def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) -> None:
     """Read a source and write what the run needs of it.
 
     `out` then holds ``scenes.parquet`` (rows by rising scene id), ``images.npy`` (uint8 (N, S, S, C), the
     same rows), ``twins.npy`` for pairs, ``hashes.csv``, ``rejects.csv`` and ``summary.json``. It is
-    replaced as a whole, or left as it was. Images are held one at a time.
+    replaced as a whole, or left as it was; its bytes do not depend on `processes`. Images are held by the
+    dozen.
 
     Args:
         source: the source.
         config: the profile.
         out: the folder to write.
+        processes: how many decode; see `prepare_images`.
 
     Raises:
         DatasetNotFoundError: the source is not there.
-        UserError: more images than ``images.max_rejected_share`` had to be set aside, or none is left.
+        UserError: more images than ``images.max_rejected_share`` had to be set aside, none is left, or one
+            of several processes was killed.
     """
     dataset = config.dataset
-    scenes, rejects = read_source(source, config.seed, dataset.val_share, dataset.test_share)
+    unpacked = config.results / "unpacked" / source.name
+    scenes, rejects = read_source(source, config.seed, dataset.val_share, dataset.test_share, unpacked)
     size = config.images.size
-    paired = source.format == "pairs"
+    paired = "optical" in source.layout
     kept: list[Scene] = []
     hashes: list[tuple[str, Hashes, Hashes | None]] = []
     with atomic_folder(out) as folder:
@@ -240,7 +186,7 @@ def ingest(source: SourceConfig, config: Config, out: Path) -> None:
             ImageWriter(folder / "images.npy", size, 1 if source.modality == "sar" else 3) as images,
             ImageWriter(folder / "twins.npy", size, 3) as twins,
         ):
-            for scene, prepared in _rows(scenes, source, config, rejects):
+            for scene, prepared in _rows(scenes, source, config, processes, rejects):
                 images.append(prepared.image)
                 if prepared.twin is not None:
                     twins.append(prepared.twin)
@@ -263,5 +209,12 @@ def ingest(source: SourceConfig, config: Config, out: Path) -> None:
         print(
             f"sartext: source {source.name}: {summary['read'] + summary['rejected']} images found, "
             f"expected {source.expected_images}; see {out / 'summary.json'}",
+            file=sys.stderr,
+        )
+    if summary["boxes_differ_from_expected"]:
+        print(
+            f"sartext: source {source.name}: {sum(summary['boxes'].values())} objects kept and "
+            f"{summary['boxes_rejected']} set aside, expected {source.expected_boxes} in all; "
+            f"see {out / 'summary.json'}",
             file=sys.stderr,
         )

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sartext.core.errors import UserError
-from sartext.narrator import rewrite_rules, rewriter
+from sartext.core.config import RewriterConfig
+from sartext.narrator.rewriters import Rewritten, make_rewriter
+from sartext.narrator.rewriters.rules import rewrite_rules
 
 # the test's own list: the module's must not be the judge of itself
 COLOURS = set(
@@ -102,7 +103,12 @@ def test_articles_fit_the_word_that_follows(colour: str, noun: str) -> None:
     assert rewrite_rules(f"a {colour} {noun}") == f"{article} {noun}"
 
 
-def test_rewriters_by_name() -> None:
-    assert rewriter("rules")(["a green field", "blue water"]) == ["a field", "dark water"]
-    with pytest.raises(UserError, match="expected one of rules"):
-        rewriter("oracle")
+def test_the_rules_are_the_default_rewriter() -> None:
+    rewrite = make_rewriter(RewriterConfig())
+    assert rewrite(["a green field", "blue water", ""]) == [
+        Rewritten("a field", "rules"),
+        Rewritten("dark water", "rules"),
+        Rewritten("a SAR image", "rules"),
+    ]
+    summary = rewrite.account.summary()
+    assert (summary["captions"], summary["rewritten"], summary["fallbacks"]) == (3, {"rules": 3}, {})

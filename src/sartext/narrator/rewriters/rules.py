@@ -8,10 +8,8 @@ ground reflect back to it twice and are bright (Richards, Remote Sensing with Im
 """
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
-from sartext.core.errors import UserError
 from sartext.narrator.words import article, capital
 
 
@@ -166,13 +164,6 @@ _FUNCTION_WORDS = frozenset(
 )
 
 
-class Rewriter(Protocol):
-    """Turns captions of optical images into captions that hold for the registered SAR images."""
-
-    def __call__(self, captions: Sequence[str]) -> list[str]:
-        """Return one rewritten caption for each of `captions`, in their order."""
-
-
 def _apply(rules: Sequence[tuple[str, str]], text: str) -> str:
     for pattern, replacement in rules:
         text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
@@ -248,18 +239,3 @@ def rewrite_rules(caption: str) -> str:
     text = _apply(_RULES, " ".join(caption.split()))
     rewritten = _guarded(_look(_be(_settled(text))))
     return capital(rewritten) if caption.strip()[:1].isupper() else rewritten
-
-
-def _rules(captions: Sequence[str]) -> list[str]:
-    return [rewrite_rules(caption) for caption in captions]
-
-
-REWRITERS: dict[str, Callable[[], Rewriter]] = {"rules": lambda: _rules}
-"""Rewriters by name, made when asked for."""
-
-
-def rewriter(name: str) -> Rewriter:
-    """Return the rewriter called `name`, or raise `UserError` with the names there are."""
-    if name not in REWRITERS:
-        raise UserError(f"rewriter {name!r}: no such rewriter; expected one of {', '.join(REWRITERS)}")
-    return REWRITERS[name]()

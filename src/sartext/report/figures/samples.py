@@ -13,15 +13,29 @@ from sartext.core.records import BRANCHES, Caption, Scene
 from sartext.core.seeds import generator
 from sartext.core.stacks import open_stack
 from sartext.core.tables import by_scene, read_captions, read_scenes
-from sartext.report.figures.style import GREY, drawing, empty, new_figure, save_figure, show_image, wrapped
+from sartext.report.figures.style import (
+    GREY,
+    INK,
+    drawing,
+    empty,
+    new_figure,
+    save_figure,
+    show_image,
+    wrapped,
+)
 from sartext.report.names import BRANCHES as BRANCH_NAMES
+from sartext.sources import decode_image, resize
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Pixels = NDArray[np.uint8]
 
 _COLUMNS, _ROWS = 4, 2
+# pixels a side of a sheet's images, and letters of a name that are shown
+_SHEET_SIDE = 400
+_NAME = 56
 
 
 class Images:
@@ -142,28 +156,53 @@ def write_sheet(config: Config, path: Path, count: int = 12) -> None:
     columns = 2
     rows = -(-len(scenes) // columns)
     with drawing():
-        figure = new_figure(13.0, 1.75 * rows + 0.4, config.data_note)
+        figure = new_figure(15.0, 2.15 * rows + 0.4, config.data_note)
         grid = figure.subplots(
-            rows, 3 * columns, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 2.3] * columns}
+            rows, 3 * columns, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.75] * columns}
         )
         for axes in grid.ravel():
             axes.axis("off")
         for index, scene in enumerate(scenes):
             left, middle, right = grid[index // columns][3 * (index % columns) : 3 * (index % columns) + 3]
-            _sheet_entry((left, middle, right), scene, images, captions.get(scene.scene_id, []))
+            _sheet_entry((left, middle, right), scene, config, images, captions.get(scene.scene_id, []))
             right.set_title(titles.get(scene.source, scene.source), fontsize=9)
         save_figure(figure, path)
 
 
-def _sheet_entry(axes: Sequence, scene: Scene, images: Images, captions: Sequence[Caption]) -> None:  # type: ignore[type-arg]
+def _picture(scene: Scene, config: Config, images: Images, twin: bool) -> Pixels | None:
+    """An image as its file has it, at most `_SHEET_SIDE` pixels a side; the run's copy if it is gone."""
+    file = scene.twin if twin else scene.image
+    if file is None:
+        return None
+    try:
+        pixels = decode_image(Path(file), config.images, "optical" if twin else scene.modality)
+    except UserError:
+        return images.get(scene, twin)
+    return resize(pixels, _SHEET_SIDE) if max(pixels.shape[:2]) > _SHEET_SIDE else pixels
+
+
+def _sheet_entry(
+    axes: Sequence["Axes"], scene: Scene, config: Config, images: Images, captions: Sequence[Caption]
+) -> None:
     left, middle, right = axes
-    twin = images.get(scene, twin=True) if scene.twin else None
-    pixels = images.get(scene)
+    twin, pixels = (_picture(scene, config, images, twin) for twin in (True, False))
     for place, shown, name in ((left, twin, "optical twin"), (middle, pixels, scene.modality)):
         if shown is not None:
             place.axis("on")
             show_image(place, shown)
             place.set_title(name, fontsize=7, fontweight="normal", color=GREY)
-    text = _told(captions, 62, 3, 3) or "(no caption)"
-    right.text(0, 0.97, text, transform=right.transAxes, ha="left", va="top", fontsize=7.2, linespacing=1.3)
-    right.text(0, 0.0, scene.scene_id, transform=right.transAxes, va="bottom", fontsize=6, color=GREY)
+    text = _told(captions, 56, 3, 3) or "(no caption)"
+    name = scene.scene_id if len(scene.scene_id) <= _NAME else f"…{scene.scene_id[1 - _NAME :]}"
+    for height, words, size, colour in ((0.97, text, 8.0, INK), (0.0, name, 6.0, GREY)):
+        where = "top" if height else "bottom"
+        said = right.text(
+            0,
+            height,
+            words,
+            transform=right.transAxes,
+            va=where,
+            fontsize=size,
+            color=colour,
+            linespacing=1.3,
+        )
+        said.set_in_layout(False)  # a long name is no reason to shrink the images

@@ -221,7 +221,10 @@ def test_table_9_shows_peoples_ratings_where_there_are_any(run: Config) -> None:
     body = {
         "round": "r1", "scale": [1, 5], "criteria": ["correctness", "fluency"], "items": 60,
         "raters": [{"sheet": "a.csv"}, {"sheet": "b.csv"}],
-        "branches": {"a2c": {"items": 34, "correctness": rated, "fluency": nobody}},
+        # nothing else is known of given captions
+        "branches": {
+            branch: {"items": 34, "correctness": rated, "fluency": nobody} for branch in ("a2c", "given")
+        },
         "captions": {},
         "agreement": {"correctness": {"value": 0.71, "raters": 2, "n": 30, "ratings": 60}, "fluency": nobody},
     }  # fmt: skip
@@ -231,13 +234,12 @@ def test_table_9_shows_peoples_ratings_where_there_are_any(run: Config) -> None:
         table = make_table(9, run)
     finally:
         path.unlink()
-    people = {str(row.cells[0]): row for row in table.rows if "by people" in str(row.cells[0])}
-    assert set(people) == {"correctness, by people", "fluency, by people"}
-    row = people["correctness, by people"]
-    assert row.section == "A2C, against simulated truth"
+    people = {str(row.cells[0]): row for row in table.rows if row.section == "By people"}
+    assert set(people) == {"A2C, correctness", "A2C, fluency", "given, correctness", "given, fluency"}
+    row = people["given, correctness"]
     assert row.cells[1] == 34
     assert row.cells[-1] == Number(4.41, decimals=2, low=4.1, high=4.7)
-    assert isinstance(people["fluency, by people"].cells[-1], NotApplicable)
+    assert isinstance(people["A2C, fluency"].cells[-1], NotApplicable)
     assert any("2 raters" in note and "correctness 0.71" in note for note in table.notes)
 
 

@@ -58,15 +58,20 @@ def figure_13(config: Config) -> "Figure":
     """
     found = read_optional(config.results / "fidelity.json")
     damaged = found["damage"] if found else []
+    truths = sorted({entry["truth"] for entry in damaged})
     panels = []
     for branch in BRANCHES:
-        entries = [entry for entry in damaged if entry["branch"] == branch and entry["kinds"]]
-        panels += [(branch, kind, entries) for kind in _kinds(entries)]
+        for truth in truths:
+            entries = [entry for entry in damaged if (entry["branch"], entry["truth"]) == (branch, truth)]
+            against = f"\n(against {truth})" if len(truths) > 1 else ""
+            panels += [
+                (f"{BRANCHES[branch]}: {KINDS[kind]}{against}", kind, entries) for kind in _kinds(entries)
+            ]
     if not panels:
         return empty(new_figure(6.0, 3.0, config.data_note), "no damaged annotation was narrated")
     figure = new_figure(2.3 * len(panels) + 0.9, 5.0, config.data_note)
     grid = figure.subplots(2, len(panels), squeeze=False, sharex=True, sharey=True)
-    for column, (branch, kind, entries) in enumerate(panels):
+    for column, (title, kind, entries) in enumerate(panels):
         for row, side in enumerate(("precision", "recall")):
             axes = grid[row][column]
             for damage in _DAMAGES:
@@ -74,7 +79,7 @@ def figure_13(config: Config) -> "Figure":
             axes.grid(axis="y")
             axes.set_axisbelow(True)
             axes.set_ylim(0, 103)
-        grid[0][column].set_title(f"{BRANCHES[branch]}: {KINDS[kind]}", fontsize=9)
+        grid[0][column].set_title(title, fontsize=9)
         grid[1][column].set_xlabel("damaged (%)")
     grid[0][0].set_ylabel("Precision (%)")
     grid[1][0].set_ylabel("Recall (%)")

@@ -57,22 +57,27 @@ def _rating(rated: dict[str, Any], criterion: str) -> Cell:
     return Number(score["value"], decimals=2, low=score["low"], high=score["high"])
 
 
-def _branch_rows(entry: dict[str, Any], ratings: dict[str, Any] | None) -> list[Row]:
+def _branch_rows(entry: dict[str, Any], rated: bool) -> list[Row]:
     section = f"{FIDELITY_BRANCHES[entry['branch']]}, against {entry['truth']}"
-    rows: list[tuple[Cell, ...]] = []
-    for kind, name in KINDS.items():
-        score = entry["kinds"][kind]
-        if kind == "overall" or score["precision"]["n"]:
-            last: tuple[Cell, ...] = (NotApplicable(),) if ratings else ()
-            rows.append((*_cells(name, entry, kind), *last))
-    rated = (ratings or {"branches": {}})["branches"].get(entry["branch"])
-    if ratings and rated:
-        blank = (NotApplicable(),) * (len(_COLUMNS) - 2)
-        rows += [
-            (f"{criterion}, by people", rated["items"], *blank, _rating(rated, criterion))
-            for criterion in ratings["criteria"]
-        ]
-    return [Row(cells, section) for cells in rows]
+    last: tuple[Cell, ...] = (NotApplicable(),) if rated else ()
+    return [
+        Row((*_cells(name, entry, kind), *last), section)
+        for kind, name in KINDS.items()
+        if kind == "overall" or entry["kinds"][kind]["precision"]["n"]
+    ]
+
+
+def _rating_rows(ratings: dict[str, Any]) -> list[Row]:
+    """What people said of each branch; of real pairs nothing else is known."""
+    blank = (NotApplicable(),) * (len(_COLUMNS) - 2)
+    return [
+        Row(
+            (f"{FIDELITY_BRANCHES[branch]}, {criterion}", rated["items"], *blank, _rating(rated, criterion)),
+            "By people",
+        )
+        for branch, rated in ratings["branches"].items()
+        for criterion in ratings["criteria"]
+    ]
 
 
 def _source_rows(config: Config, found: dict[str, Any], rated: bool) -> list[Row]:
@@ -124,15 +129,19 @@ def _table(config: Config, found: dict[str, Any] | None, ratings: dict[str, Any]
     else:
         order = list(FIDELITY_BRANCHES)
         for entry in sorted(found["branches"], key=lambda entry: order.index(entry["branch"])):
-            rows += _branch_rows(entry, ratings)
+            rows += _branch_rows(entry, bool(ratings))
         rows += _source_rows(config, found, bool(ratings))
+    rows += _rating_rows(ratings) if ratings else []
     notes = [
         "Precision: share of the stated facts that are true. Recall: share of the true facts that "
         "are stated. In brackets: 95% bootstrap interval over images. A parser reads the facts out of each "
         "caption; the parser's check has it read sentences that are true by construction, so what they lack "
         "to 100% precision is the parser's error.",
         "A branch can only state what it is given: A2C knows boxes, SA2C the shares of its mask's classes. "
-        "Kinds of fact that it never states are left out of the list, and count in the recall of all facts.",
+        "Kinds of fact that it never states are left out of the list, and count in the recall of all facts. "
+        "Against annotations, A2C and SA2C are held to what they were written from: 100% says that wording "
+        "and parser agree, not that the annotations are right; the figure of damaged annotations tells what "
+        "wrong ones cost. Names of one thing (tanker, cargo ship: ship) are one to the parser.",
         _agreement(ratings) if ratings else "No rating sheet was filled in by people.",
     ]
     title = "Narrator quality: captions against the truth"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sartext.cli import main
 from sartext.core.config import Config, ImagesConfig, SourceConfig, load_config
 from sartext.core.records import Scene
 from sartext.core.tables import read_scenes
@@ -301,6 +302,21 @@ def test_instance_masks_given_as_paths(samples: Path, tmp_path: Path) -> None:
         "mask", samples / "hrsid", samples / "hrsid", classes, "instance", "_instance_id_RGB"
     )
     assert (sum(len(scene.boxes) for scene in scenes), rejects) == (146, [])
+
+
+def test_sen1floods11_is_narrated_by_the_ends_of_its_names(samples: Path, tmp_path: Path) -> None:
+    classes = tmp_path / "classes.yaml"
+    classes.write_text("classes: {land: 0, water: 1}\nignore: [-1]\n", encoding="utf-8")
+    folder = samples / "sen1floods11"
+    out = tmp_path / "out.csv"
+    given = ["--masks", folder / "labels", "--images", folder / "S1", "--classes", classes, "--out", out]
+    ends = ["--mask-suffix", "_LabelHand", "--image-suffix", "_S1Hand"]
+    main(["narrate", "sa2c", *map(str, given), *ends])
+    with out.open(encoding="utf-8", newline="") as stream:
+        images = {Path(row[0]).name for row in list(csv.reader(stream))[1:]}
+    # Paraguay's image is all NaN
+    places = ("India_900498", "Nigeria_812045", "Spain_7370579")
+    assert images == {f"{place}_S1Hand.tif" for place in places}
 
 
 def test_sen1_2_pairs_are_matched_without_a_pattern(samples: Path) -> None:

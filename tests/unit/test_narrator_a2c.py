@@ -93,6 +93,27 @@ def test_a_box_without_a_class_is_named() -> None:
         a2c(scene(at(" _ ", 50, 50)))
 
 
+@pytest.mark.parametrize("rule", ["authors", "b2c"])
+def test_a_number_is_no_class_name(rule: str) -> None:
+    with pytest.raises(UserError, match=r"^s/1: a box has the class name '7'; .*--classes.*vehicle: '7'"):
+        a2c(scene(at("7", 50, 50)), NarratorConfig.model_validate({"rule": rule}))
+
+
+@pytest.mark.parametrize(
+    ("label", "one", "two"),
+    [
+        ("helicopters", "helicopter", "helicopters"),
+        ("buses", "bus", "buses"),
+        ("ferries", "ferry", "ferries"),
+        ("Aircrafts", "aircraft", "aircraft"),
+        ("harbours", "harbor", "harbors"),
+    ],
+)
+def test_classes_named_by_their_plural(label: str, one: str, two: str) -> None:
+    assert a2c(scene(at(label, 50, 50)))[0] == f"There is 1 {one}."
+    assert a2c(scene(at(label, 50, 50), at(label, 9, 9)))[0] == f"There are 2 {two}."
+
+
 def test_nine_places_on_request() -> None:
     boxes = [at("ship", 10, 10), at("ship", 20, 5), at("bridge", 50, 50)]
     grid = NarratorConfig(places="grid")

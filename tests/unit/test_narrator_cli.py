@@ -108,9 +108,30 @@ def test_a_file_gives_what_options_do_not(folder: Path) -> None:
     assert captions()[0].startswith("Water dominates the scene")
 
 
+MASKS = ["--annotations", "masks", "--images", "images", "--classes", "classes.yaml"]
+
+
+@pytest.mark.parametrize("command", [SA2C, ["narrate", "a2c", "--format", "mask", *MASKS]])
+def test_masks_whose_images_have_a_suffix(folder: Path, command: list[str]) -> None:
+    Path("images/a.png").rename("images/a_S1Hand.png")
+    Path("masks/a.png").rename("masks/a_LabelHand.png")
+    main([*command, "--mask-suffix", "_LabelHand", "--image-suffix", "_S1Hand", *OUT])
+    assert len(captions()) == 2
+
+
+def test_the_settings_file_is_not_written_over(folder: Path) -> None:
+    settings = Path("captions.summary.json")
+    settings.write_text("dominant_share: 0.7\n")
+    for command in (A2C, SA2C):
+        assert fails(*command, "--narrator", str(settings), *OUT) == 2
+    assert settings.read_text() == "dominant_share: 0.7\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ([*A2C, "--image-suffix", "_x"], "--image-suffix is for --format mask; leave it out with coco"),
+        ([*A2C, "--mask-suffix", "_x"], "--mask-suffix is for --format mask; leave it out with coco"),
         ([*A2C, "--rule", "b2c", "--places", "grid"], "--places is for --rule authors"),
         ([*A2C, "--rule", "b2c", "--wording", "varied"], "--wording is for --rule authors"),
         ([*A2C, "--rule", "best"], "'best' is not one of 'authors', 'b2c'"),

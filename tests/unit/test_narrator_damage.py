@@ -66,6 +66,13 @@ def test_a_mislabelled_box_has_another_class_of_those_given() -> None:
     assert alone.boxes == scene().boxes, "there is no other class"
 
 
+def test_a_mislabelled_box_means_another_thing() -> None:
+    ships = ("cargo ship", "rescue ship", "ship", "tanker")
+    assert damage_scene(scene(), "mislabel", 1.0, ships, 1).boxes == scene().boxes, "all of them are ships"
+    mistaken = damage_scene(scene(), "mislabel", 1.0, (*ships, "bridge"), 1).boxes
+    assert {box.label for box in mistaken} == {"bridge"}
+
+
 def test_land_cover_is_missed_misjudged_and_mistaken() -> None:
     covers = ("forest", "road", "water")
     assert damage_scene(scene(), "miss", 1.0, covers, 1).cover == {}

@@ -64,6 +64,37 @@ def test_things_and_how_many(text: str, expected: list[tuple[str, int | str | No
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("at least three ships", [("ship", "many")]),
+        ("more than 1 ship", [("ship", "many")]),
+        ("at least a dozen boats and two cars", [("ship", "many"), ("vehicle", 2)]),
+        ("no fewer than 20 planes", [("aircraft", "many")]),
+        ("between 5 and 10 ships near 2 piers", [("ship", "many"), ("harbor", 2)]),
+        ("5-10 houses", [("building", "many")]),
+        ("three to five trucks", [("vehicle", "many")]),
+        ("6 or 7 trucks", [("vehicle", "many")]),
+        # not even that there are several
+        ("at least one bridge", [("bridge", None)]),
+        ("at least a bridge", [("bridge", None)]),
+        ("at most two ships", [("ship", None)]),
+        ("fewer than five ships", [("ship", None)]),
+        ("no more than two ships", [("ship", None)]),
+        ("one or two tanks", [("storage tank", None)]),
+        # numbers that are exact beside such words
+        ("three out of five ships are moored", [("ship", 5)]),
+        ("a road between 2 houses and 3 towers", [("road", 1), ("building", 2), ("tower", 3)]),
+        ("two ships or 3 cars next to 4 tanks", [("ship", 2), ("vehicle", 3), ("storage tank", 4)]),
+    ],
+)
+def test_a_number_that_is_a_bound_is_no_count(
+    text: str, expected: list[tuple[str, int | str | None]]
+) -> None:
+    assert said(text) == expected
+    assert not negated(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("a large zeppelin hovers over the sea", [("zeppelin", 1), ("water", None)]),
         ("2 dragons and a ship", [("dragon", 2), ("ship", 1)]),
         ("there are seven swimming elephants near the bridge", [("elephant", 7), ("bridge", None)]),
@@ -181,6 +212,14 @@ def test_counts_are_the_largest_said() -> None:
         ("A320/321", "a320/321"),
         ("Zeppelins", "zeppelin"),
         ("other", "other"),
+        ("Others", "other"),
+        ("High-Speed Craft", "ship"),
+        ("rescue ship", "ship"),
+        ("ambulance ship", "ship"),
+        ("large-vehicle", "vehicle"),
+        ("agriculture land", "farmland"),
+        ("destroyed", "destroyed building"),
+        ("red zone", "red zone"),
     ],
 )
 def test_class_names_of_sources_are_the_lexicons(label: str, name: str) -> None:
@@ -194,6 +233,8 @@ def test_broad_words_include_narrow_ones() -> None:
     assert includes("aircraft", "a220")
     assert not includes("a220", "aircraft")
     assert includes("ship", "ship")
+    assert includes("building", "damaged building")
+    assert not includes("damaged building", "building")
     assert known("ship")
     assert known("boeing737")
     assert not known("zeppelin")

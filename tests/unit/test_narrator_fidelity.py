@@ -1,18 +1,21 @@
 """Fidelity: facts judged by hand, their intervals, and a run's file."""
 
 import json
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from sartext.core.config import Config, NarratorConfig, load_config
 from sartext.core.errors import UserError
 from sartext.core.files import write_json, write_text
 from sartext.core.records import Box, Caption, Scene
-from sartext.core.tables import write_records
-from sartext.narrator import narrate_source
+from sartext.core.tables import read_scenes, write_records
+from sartext.narrator import a2c, narrate_source, sa2c
 from sartext.narrator.fidelity import (
     KINDS,
     FidelityScore,
@@ -185,6 +188,62 @@ def test_scores_of_parts_merge_to_the_score_of_the_whole() -> None:
     assert whole.kinds(200)["count"]["recall"]["value"] == pytest.approx(2 / 6, abs=1e-6)
 
 
+def classes_of(path: Path) -> tuple[list[str], list[str]]:
+    """The classes of boxes and of land cover that a source's config names."""
+    entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    classes = entry.get("classes", {})
+    if entry["format"] != "mask":
+        return sorted(set(classes.values())), []
+    alone = entry["layout"].get("mask_class")
+    return ([alone], []) if alone else ([], list(classes))
+
+
+WORDINGS = (
+    CONFIG,
+    NarratorConfig(wording="varied", places="grid"),
+    NarratorConfig(rule="b2c"),
+)
+
+
+def test_captions_of_every_class_of_every_source_are_true(root: Path) -> None:
+    found = 0
+    for path in sorted((root / "config" / "sources").glob("*.yaml")):
+        labels, covers = classes_of(path)
+        for config, label in product(WORDINGS, labels):
+            for count in (1, 2):
+                boxes = tuple(Box(label, 10.0 + 60 * i, 40, 4, 4) for i in range(count))
+                scene = Scene("a/1", "a", "train", "sar", "x", 90, 90, boxes=boxes)
+                captions = a2c(scene, config)
+                tally = tally_scene(truth_of_scene(scene, labels, covers), captions, config)
+                right, said, told, true = tally.counts[:3].T.tolist()
+                assert right == said, (path.name, captions)
+                assert said[0] == 1, (path.name, captions)
+                assert told == true, (path.name, captions)
+                assert tally.unchecked == 0, (path.name, captions)
+                found += 1
+        for config, first in product(WORDINGS, range(len(covers))):
+            shares = dict(zip(covers[first:] + covers[:first], (0.54, 0.2, 0.1, 0.06, 0.05), strict=False))
+            scene = Scene("a/1", "a", "train", "sar", "x", 90, 90, cover=shares)
+            captions = sa2c(scene, config)
+            right, said, told, true = tally_scene(
+                truth_of_scene(scene, labels, covers), captions, config
+            ).counts.T.tolist()
+            assert right == said == told == true, (path.name, captions)
+            assert true[3:] == [len(shares)] * 2, (path.name, captions)
+            found += 1
+    assert found > 200
+
+
+def test_damage_to_buildings_is_told_apart_where_the_truth_does() -> None:
+    shares = {"intact": 0.5, "damaged": 0.2, "destroyed": 0.05}
+    scene = Scene("a/1", "a", "train", "sar", "x", 90, 90, cover=shares)
+    truth = truth_of_scene(scene, (), shares)
+    assert judged("Destroyed buildings dominate.", truth=truth)["share"] == (0, 1, 0, 3)
+    assert judged("Houses dominate.", truth=truth)["share"] == (1, 1, 3, 3)
+    assert judged("No damaged buildings.", truth=truth)["cover"] == (0, 1, 0, 3)
+    assert tally_scene(TRUTH, ["A damaged building."], CONFIG).unchecked == 2, "the truth tells no damage"
+
+
 SHIPS = tuple(Box("ship", 8.0 * i, 4.0 * i, 4, 4) for i in range(6))
 
 
@@ -268,6 +327,36 @@ def test_fidelity_falls_with_damage(run: Config) -> None:
     assert curve("a2c", "class", "miss", "precision") == [1.0] * len(missed), "what is left is right"
     assert curve("sa2c", "cover", "miss", "recall")[-1] < 1.0
     assert curve("sa2c", "share", "mislabel", "precision")[-1] < 1.0
+
+
+def test_mislabelling_shows_where_all_classes_of_a_source_are_ships(run: Config) -> None:
+    path = run.results / "scenes" / "msar" / "scenes.parquet"
+    scenes = read_scenes(path)
+    kinds = ("cargo ship", "tanker", "rescue ship")
+    boxes = (Box("bridge", 5, 5, 4, 4),)
+    write_records(
+        path,
+        [
+            replace(scene, boxes=tuple(replace(box, label=kinds[i % 3]) for i, box in enumerate(scene.boxes)))
+            for scene in scenes
+        ],
+        Scene,
+    )
+    other = run.results / "scenes" / "hrsid" / "scenes.parquet"
+    write_records(other, [Scene("hrsid/0", "hrsid", "train", "sar", "x", 64, 64, boxes=boxes)], Scene)
+    hrsid = next(entry for entry in run.sources if entry.name == "msar").model_copy(update={"name": "hrsid"})
+    real = run.model_copy(update={"simulator": None, "sources": [*run.sources, hrsid]})
+    for name in ("msar", "hrsid"):
+        narrate_source(real, name, "a2c", run.results / "captions" / f"{name}.a2c.parquet")
+    measure_fidelity(real, Path("fidelity.json"))
+    damage = json.loads(Path("fidelity.json").read_text(encoding="utf-8"))["damage"]
+    curve = [
+        [entry["kinds"]["count"][side]["value"] for side in ("precision", "recall")]
+        for entry in damage
+        if entry["branch"] == "a2c" and entry["damage"] in ("none", "mislabel")
+    ]
+    assert curve[0] == [1.0, 1.0]
+    assert max(curve[-1]) < 0.95
 
 
 def test_real_sources_are_measured_on_their_annotation_and_pairs_not_at_all(run: Config) -> None:

@@ -151,6 +151,27 @@ def test_a_class_without_a_word_is_set_aside_with_its_image(images: Path) -> Non
     assert [row["file"] for row in rows(Path("captions.rejects.csv"))] == ["images/a.png", "images/b.png"]
 
 
+def test_numbered_classes_are_to_be_mapped(images: Path) -> None:
+    boxes = coco("boxes.json", ["a.png"], "7")
+    with pytest.raises(UserError, match=r"class name '7'; expected a word: map it by --classes") as fault:
+        narrate_boxes("coco", boxes, images, Path("captions.csv"))
+    assert "\n" not in str(fault.value)
+    Path("classes.yaml").write_text("classes: {vehicle: '7'}")
+    narrate_boxes("coco", boxes, images, Path("captions.csv"), Path("classes.yaml"))
+    assert captions()[0] == ("images/a.png", "There is 1 vehicle.")
+
+
+@pytest.mark.parametrize("key", ["iscrowd", "ignore"])
+def test_an_image_with_a_crowd_has_no_caption(images: Path, key: str) -> None:
+    boxes = coco("boxes.json", ["a.png", "b.png"])
+    content = read_json(boxes)
+    content["annotations"][0][key] = 1
+    write_json(boxes, content)
+    narrate_boxes("coco", boxes, images, Path("captions.csv"))
+    assert {path for path, _ in captions()} == {"images/b.png"}
+    assert [row["kind"] for row in rows(Path("captions.rejects.csv"))] == ["box"]
+
+
 def test_a_clean_run_takes_away_the_rejects_of_the_one_before(images: Path) -> None:
     narrate_boxes("coco", coco("boxes.json", ["a.png", "gone.png"]), images, Path("captions.csv"))
     assert Path("captions.rejects.csv").exists()
@@ -179,6 +200,70 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(images: Path, ou
     with pytest.raises(UserError, match=message):
         narrate_boxes("coco", boxes, images, Path(out))
     assert boxes.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".summary.json", ".rejects.csv"])
+@pytest.mark.parametrize("given", ["annotations", "classes", "settings"])
+def test_a_file_beside_the_csv_is_no_input_either(images: Path, suffix: str, given: str) -> None:
+    files = {
+        "annotations": coco("boxes.json", ["a.png"]),
+        "classes": Path("c.yaml"),
+        "settings": Path("n.yaml"),
+    }
+    files["classes"].write_text("classes: {ship: ship}")
+    files["settings"].write_text("places: none")
+    own = files[given] = files[given].rename(f"mine{suffix}")
+    before = own.read_bytes()
+    with pytest.raises(UserError, match=f"mine{suffix} is written too and would overwrite an input"):
+        narrate_boxes(
+            "coco",
+            files["annotations"],
+            images,
+            Path("mine.csv"),
+            files["classes"],
+            settings=files["settings"],
+        )
+    assert own.read_bytes() == before
+    assert not Path("mine.csv").exists()
+
+
+def test_masks_guard_their_inputs_too(images: Path) -> None:
+    Path("masks").mkdir()
+    Image.fromarray(np.full((40, 40), 1, np.uint8)).save("masks/a.png")
+    classes = Path("mine.summary.json")
+    classes.write_text("classes: {water: 1}")
+    before = {path: path.read_bytes() for path in (classes, Path("masks/a.png"), Path("images/a.png"))}
+    for out in ("mine.csv", "masks/a.png", "images/a.png"):
+        with pytest.raises(UserError, match="would overwrite an input"):
+            narrate_masks(Path("masks"), images, classes, Path(out))
+    assert {path: path.read_bytes() for path in before} == before
+    narrate_masks(Path("masks"), images, classes, Path("masks/a.csv"))
+    assert len(captions("masks/a.csv")) == 2
+
+
+def test_a_label_file_in_the_folder_is_not_written_over(images: Path) -> None:
+    Path("labels").mkdir()
+    Path("labels/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    Path("classes.yaml").write_text("classes: {ship: 0}")
+    with pytest.raises(UserError, match="would overwrite an input"):
+        narrate_boxes("yolo", Path("labels"), images, Path("labels/a.txt"), Path("classes.yaml"))
+    assert Path("labels/a.txt").read_text().startswith("0 ")
+
+
+def test_images_and_masks_that_each_have_a_suffix(images: Path) -> None:
+    Path("masks").mkdir()
+    for name in "ab":
+        Path(f"images/{name}.png").rename(f"images/{name}_S1Hand.png")
+        Image.fromarray(np.full((40, 40), 1, np.uint8)).save(f"masks/{name}_LabelHand.png")
+    Path("masks/b_LabelHand.png").rename("masks/x_LabelHand.png")
+    classes = Path("classes.yaml")
+    classes.write_text("classes: {water: 1}")
+    suffixes = {"mask_suffix": "_LabelHand", "image_suffix": "_S1Hand"}
+    narrate_masks(Path("masks"), images, classes, Path("captions.csv"), **suffixes)
+    assert {path for path, _ in captions()} == {"images/a_S1Hand.png"}
+    (lost,) = rows(Path("captions.rejects.csv"))
+    assert lost["kind"] == "absent"
+    assert "x_S1Hand" in lost["reason"], "what was looked for"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -299,6 +384,17 @@ def test_killed_pairs_go_on_where_they_were(
     assert captioner.asked == SOUND, "none is captioned twice"
     assert not set(opened) & {f"{n:02}.png" for n in before}, "nor opened twice"
     assert captions() == [(f"sar/{n:02}.png", f"trees number {n}") for n in SOUND]
+
+
+@pytest.mark.parametrize("suffix", [".optical.csv", ".partial", ".summary.json"])
+def test_what_pairs_write_beside_is_not_their_prompt(pairs: Path, captioner: Captioner, suffix: str) -> None:
+    prompt = Path(f"mine{suffix}")
+    prompt.write_text("kept")
+    config = narrator_config(None, None, {"prompt": str(prompt)})
+    with pytest.raises(UserError, match=f"mine{suffix} is written too and would overwrite an input"):
+        narrate_folders(Path("sar"), Path("opt"), "any", Path("mine.csv"), config=config)
+    assert prompt.read_text() == "kept"
+    assert captioner.asked == []
 
 
 def test_a_twin_that_changed_since_is_captioned_again(pairs: Path, captioner: Captioner) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from sartext.narrator.rewriters.guard import check
 from sartext.narrator.rewriters.prompts import load_prompt
+from sartext.narrator.rewriters.rules import rewrite_rules
 
 PLANES = "two white planes and a red plane are parked on the gray ground ."
 PORT = "many ships are moored in a harbor with blue water ."
@@ -16,15 +17,19 @@ BANK = "There are some boats on the river with some houses on the bank ."
         (PLANES, "two planes and a plane are parked on the ground."),
         (PLANES, "Three aircraft with strong returns are parked on the ground."),
         (PLANES, "Planes are parked on the ground."),
-        (PORT, "Many boats give bright returns in a harbor with dark smooth water."),
-        (PORT, "Numerous vessels are docked in a port. The water is dark and smooth."),
-        (TOWN, "A church stands in the center of a dense residential area with some trees."),
-        (TOWN, "A church with strong scattering is in the middle of a built-up area with vegetation."),
+        (PORT, "Many ships give bright returns in a harbor with dark smooth water."),
+        (PORT, "Numerous vessels are moored in a harbour. The water is dark and smooth."),
+        (TOWN, "A church stands in the center of a residential area with some trees."),
+        (TOWN, "A church with strong scattering is in the middle of a residential area with trees."),
         ("a green lake", "a dark smooth lake with low backscatter"),
         ("a cube on a lawn", "a bright cube on a lawn"),
         ("no ship is on the blue sea", "no ship is on the dark sea"),
         (LAWN, "Many houses with strong returns and a lawn in the lower right corner."),
-        (BANK, "There are some vessels on the dark smooth river with some houses on the bank."),
+        (BANK, "There are some boats on the dark smooth river with some houses on the bank."),
+        ("a red tank next to a terminal", "A tank with high intensity beside a terminal in this SAR image."),
+        ("houses aranged by a lawn", "bright houses arranged by a lawn"),
+        ("two large ships and a small boat", "two large bright ships and a small boat"),
+        ("A densely built up area .", "A dense built-up area of rough texture."),
         ("white marking lines on two runways", "two dark smooth runways"),
         ("12 white tanks", "twelve tanks with bright echoes"),
     ],
@@ -77,6 +82,54 @@ def test_true_answers_pass(optical: str, answer: str) -> None:
 )  # fmt: skip
 def test_false_answers_are_refused_with_the_reason(optical: str, answer: str, reason: str) -> None:
     assert check(optical, answer) == reason
+
+
+@pytest.mark.parametrize(
+    ("optical", "answer", "reason"),
+    [
+        ("two boats", "two aircraft carriers", "new word (aircraft)"),
+        ("two boats", "two warships", "new word (warships)"),
+        ("a small boat on the lake", "a small tanker on the lake", "new word (tanker)"),
+        ("a small boat on the lake", "a small boat on the ocean", "new word (ocean)"),
+        ("a wharf with ships", "a shipyard with ships", "new word (shipyard)"),
+        ("houses by a road", "skyscrapers by a road", "new word (skyscrapers)"),
+        ("a car on the road", "a bus on the road", "new word (bus)"),
+        ("two ships on the river", "two ships on the river near Shanghai", "new word (shanghai)"),
+        ("two ships on the river", "two ships on the river in winter at night", "new word (winter)"),
+        ("two ships on the river", "two burning ships on the river", "new word (burning)"),
+        ("two ships on the river", "two ships on the river. They are heading north.", "new word (heading)"),
+        ("two ships on the river", "two ships on the aqua river", "new word (aqua)"),
+        ("two ships on the river", "two ships on the rust-toned river", "new word (rust)"),
+        ("two ships on the river", "two ships with high masts on the river", "new word (high)"),
+        ("some ships on the river", "hundreds of ships on the river", "new word (hundreds)"),
+        ("several ships on the river", "dozens of ships on the river", "new word (dozens)"),
+        ("two large ships", "two small ships", "new word (small)"),
+        ("white tanks", "destroyed tanks", "new word (destroyed)"),
+        ("a tank next to a terminal", "a tank far from a terminal", "new word (far)"),
+        ("a tank next to a terminal", "a tank on a terminal", "invented relation (on terminal)"),
+        ("a bridge over the river", "a bridge along the river", "invented relation (along river)"),
+        ("houses beside a lawn", "houses on a lawn", "invented relation (on lawn)"),
+        ("boats on the river by a pier", "boats on the pier by a river", "invented relation (on pier)"),
+        ("two large ships and a small boat", "two small ships and a large boat",
+         "invented relation (small ship)"),
+    ],
+)  # fmt: skip
+def test_words_and_relations_are_the_captions_own(optical: str, answer: str, reason: str) -> None:
+    assert check(optical, answer) == reason
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "many green trees are near a blue lake .",
+        "many buildings with red and gray roofs are beside a green meadow .",
+        "There are some white buildings beside a red and white ariplane in the airport .",
+        "the roofs of the buildings are red and white",
+        "A residential area with green trees and a black road through it .",
+    ],
+)
+def test_what_the_rules_write_passes(caption: str) -> None:
+    assert check(caption, rewrite_rules(caption)) == ""
 
 
 def test_examples_of_the_prompt_keep_its_own_rules() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,7 @@ FAULTS = {
     "500": (Reply(status=500), "server: status 500"),
     "503": (Reply(status=503, body=b"<html>busy</html>"), "server: status 503"),
     "truncated": (Reply(fault="truncated"), "server: connection lost"),
+    "truncated-500": (Reply(status=500, fault="truncated"), "server: connection lost"),
     "cut-json": (Reply(body=b'{"choices": [{"mess'), "server: not JSON, or cut short"),
     "html": (Reply(body=b"<html>welcome</html>"), "server: not JSON, or cut short"),
     "no-choices": (Reply(body=b'{"choices": []}'), "server: JSON without an answer"),
@@ -295,6 +297,36 @@ def test_a_rerun_asks_nothing_and_a_new_guard_judges_anew(
     for settings in ({"model": "other"}, {"temperature": 0.5}, {"max_tokens": 20}):
         rewriter(tmp_path, **settings)([caption(2)])
     assert server.asked[caption(2)] == 4
+
+
+def test_another_endpoint_is_another_question(
+    serve: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    rewriter(tmp_path)([caption(2)])
+    # the port and a slash at the end make no other server; neither the key nor a user is kept
+    port = server.url.split(":")[-1].split("/")[0]
+    for url, asked in (
+        (f"http://127.0.0.1:{port}/v1/", 1),
+        (f"http://localhost:{port}/v1", 2),
+        (f"http://someone:hidden@localhost:{port}/v1", 2),
+        (f"http://localhost:{port}/other/v1", 3),
+    ):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        rewriter(tmp_path)([caption(2)])
+        assert server.asked[caption(2)] == asked
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert KEY not in kept
+    assert "hidden" not in kept
+
+
+def test_only_declared_packages_are_imported(root: Path) -> None:
+    needed = (root / "envs" / "requirements.in").read_text(encoding="utf-8")
+    declared = set(re.findall(r"^[\w-]+", needed, re.MULTILINE))
+    source = (root / "src" / "sartext" / "narrator" / "rewriters" / "openai.py").read_text(encoding="utf-8")
+    imported = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
+    assert "openai" in imported
+    assert imported - set(sys.stdlib_module_names) - {"sartext"} <= declared
 
 
 def test_what_only_repeats_the_caption_is_counted(serve: Callable[..., Server]) -> None:

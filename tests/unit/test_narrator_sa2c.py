@@ -88,6 +88,22 @@ def test_classes_that_are_named_alike_are_one() -> None:
     )
 
 
+def test_classes_named_by_a_plural_have_the_verb_of_one() -> None:
+    assert sa2c(scene(wetlands=0.6, **{"parking lots": 0.3, "Beaches, dunes, sands": 0.1}), CONFIG) == [
+        "Wetlands dominate this SAR image, parking lots cover a large part, and beaches, dunes and sands "
+        "cover a small part.",
+        "This SAR image shows mostly wetlands, followed by parking lots and beaches, dunes and sands.",
+    ]
+    assert sa2c(scene(grass=0.6, flooded=0.3), CONFIG)[0] == (
+        "Grass dominates this SAR image, and flooded land covers a large part."
+    )
+
+
+def test_a_number_is_no_name_of_a_class() -> None:
+    with pytest.raises(UserError, match=r"^m/1: its mask has the class name '1'; .*--classes"):
+        sa2c(scene(**{"1": 0.5}), CONFIG)
+
+
 def test_a_class_without_a_name_is_told() -> None:
     with pytest.raises(UserError, match=r"m/1: its mask has the class name '_'"):
         sa2c(scene(_=0.5), CONFIG)

@@ -70,6 +70,8 @@ def _large(path: Path) -> None:
         (_named("..\\outside"), "its name leads out"),
         (_named("C:/outside"), "its name leads out"),
         (_link, "'folder/link': is a link"),
+        (_named(f"Patch/Cargo_x{'3' * 300}_y4.tif"), "a part of its name is over 255 bytes"),
+        (_named("\N{SNOWMAN}" * 86), "a part of its name is over 255 bytes"),
         (_twice, "'a': its name is given twice"),
         (_encrypted, "'secret': is encrypted"),
         (_bomb, "unpacks to 4194304 bytes"),
@@ -120,6 +122,23 @@ def test_a_member_with_another_checksum_leaves_the_folder_as_it_was(tmp_path: Pa
             archive.read("bad")
     assert [file.name for file in _files(tmp_path)] == ["earlier"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a", "a/b"), r"'a/b' cannot be unpacked \((Not a directory|File exists)\)"),
+        (("a/b", "a"), r"'a' cannot be unpacked \(Is a directory\)"),
+        (("/".join(["d" * 200] * 30),), r"cannot be unpacked \(File name too long\)"),
+    ],
+)
+def test_names_that_cannot_be_files_are_the_archives_fault(
+    tmp_path: Path, names: tuple[str, ...], said: str
+) -> None:
+    path = zipped(tmp_path / "a.zip", dict.fromkeys(names, b"x"))
+    with open_archive(path) as archive, pytest.raises(SetAsideError, match=said):
+        archive.unpack({name: name for name in names}, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_member_never_unpacks_to_more_than_it_says(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from sources_files import boxes, colours, grey, written
 
+from sartext.core.config import SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
 from sartext.sources import match_pairs, read_annotations
 
@@ -107,9 +109,73 @@ def test_class_names_can_be_ours(tmp_path: Path, images: Path) -> None:
     assert scenes[0].boxes[0].label == "storage tank"
 
 
+def test_several_classes_of_the_annotation_can_be_one_of_ours(tmp_path: Path, images: Path) -> None:
+    two = _voc(label="A220").replace(
+        "</object>", "</object>" + _voc(label="A330").split("</size>")[1][:-13], 1
+    )
+    written(tmp_path / "voc" / "a.xml", two)
+    named = written(tmp_path / "named.yaml", "classes: {aircraft: [A220, A330], ship: ship}")
+    scenes, rejects = read_annotations("voc", tmp_path / "voc", images, named)
+    assert ([box.label for box in scenes[0].boxes], rejects) == (["aircraft", "aircraft"], [])
+    lines = "\n".join(f"{index} 0.5 0.5 0.1 0.1" for index in (0, 2, 1))
+    written(tmp_path / "yolo" / "a.txt", lines)
+    indexed = written(tmp_path / "indexed.yaml", "classes: {vehicle: [0, 1], ship: 2}")
+    scenes, rejects = read_annotations("yolo", tmp_path / "yolo", images, indexed)
+    assert ([box.label for box in scenes[0].boxes], rejects) == (["vehicle", "ship", "vehicle"], [])
+
+
+def test_names_that_are_numbers_can_be_mapped_without_quotes(tmp_path: Path, images: Path) -> None:
+    written(tmp_path / "voc" / "a.xml", _voc(label="7"))
+    classes = written(tmp_path / "c.yaml", "classes: {truck: 7}")
+    scenes, rejects = read_annotations("voc", tmp_path / "voc", images, classes)
+    assert ([box.label for box in scenes[0].boxes], rejects) == (["truck"], [])
+
+
+def test_images_whose_names_have_an_end_of_their_own(tmp_path: Path) -> None:
+    for name in ("a", "below/b"):
+        grey(tmp_path / "S1" / f"{name}_S1.png", 40, 30)
+    for name in ("a", "below/b", "c"):
+        colours(tmp_path / "masks" / f"{name}_Label.png", np.zeros((30, 40), np.uint8))
+    classes = written(tmp_path / "c.yaml", "classes: {land: 0}")
+    given = (tmp_path / "masks", tmp_path / "S1", classes, "semantic", "_Label")
+    scenes, rejects = read_annotations("mask", *given, image_suffix="_S1")  # type: ignore[arg-type]
+    assert [scene.scene_id for scene in scenes] == ["given/a_S1", "given/below/b_S1"]
+    (lost,) = rejects
+    assert (lost.file, lost.kind) == ("c_Label.png", "absent")
+    assert (
+        f"has no image: 'c_S1' (.png, .jpg, .jpeg, .tif, .tiff, .bmp) is not in {tmp_path / 'S1'}"
+        in lost.reason
+    )
+    _, rejects = read_annotations("mask", *given)  # type: ignore[arg-type]
+    assert ["--image-suffix" in entry.reason for entry in rejects] == [True] * 3
+
+
+def test_the_entry_of_the_documents_is_a_source_in_ten_lines(root: Path) -> None:
+    text = (root / "docs" / "sources.md").read_text(encoding="utf-8")
+    block = text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert len(block.strip().splitlines()) == 10
+    assert SourceConfig.model_validate(yaml.safe_load(block)).name == "my-ships"
+
+
 @pytest.mark.parametrize(
     ("format", "annotations", "classes", "said"),
     [
+        (
+            "voc",
+            "voc",
+            "classes: {ship: [0, 255, 0]}",
+            "classes.ship: expected voc's name, or a list of names",
+        ),
+        ("voc", "voc", "classes: {ship: [ship, 1]}", "classes.ship: expected voc's name, or a list of names"),
+        ("voc", "voc", "classes: {ship: []}", "classes.ship: expected voc's name"),
+        ("voc", "voc", "classes: {ship: [a, b], boat: b}", "classes.boat: 'b' is classes.ship already"),
+        (
+            "yolo",
+            "voc",
+            "classes: {ship: [0, boat]}",
+            "classes.ship: expected yolo's index from 0, or a list",
+        ),
+        ("yolo", "voc", "classes: {ship: [0, 1], boat: 1}", "classes.boat: '1' is classes.ship already"),
         ("coco", "gone.json", None, "no such file or folder; expected coco annotations"),
         ("coco", "voc", None, "is a folder; expected a COCO json file"),
         ("yolo", "voc", None, "give a class file"),

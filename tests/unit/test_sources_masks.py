@@ -92,6 +92,35 @@ def test_negative_values_of_a_float_raster_and_its_holes(tmp_path: Path) -> None
     assert scenes[0].cover == {"land": 0.5, "water": 0.5}
 
 
+@pytest.mark.parametrize(
+    ("more", "cover"),
+    [
+        ({"classes": {"land": 1, "water": 2}}, {"land": 4 / 6, "water": 2 / 6}),
+        ({"classes": {"land": 1, "water": 2}, "background": [0]}, {"land": 0.5, "water": 0.25}),
+        ({"classes": {"land": 1, "water": 2, "rest": 0}}, {"land": 0.5, "water": 0.25, "rest": 0.25}),
+        ({"classes": {"land": [1] * 3, "water": [2] * 3}}, {"land": 4 / 6, "water": 2 / 6}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_rasters_own_no_data_is_not_counted_unless_it_means_something(
+    tmp_path: Path, more: dict[str, Any], cover: dict[str, float], dtype: str
+) -> None:
+    import rasterio
+
+    codes = np.array([[1, 1, 1, 1], [2, 2, 0, 0]], dtype)
+    (tmp_path / "LAB").mkdir()
+    place = rasterio.Affine(10, 0, 0, 0, -10, 0)
+    with rasterio.open(
+        tmp_path / "LAB" / "a.tif", "w", driver="GTiff", width=4, height=2, count=1, dtype=dtype, nodata=0,
+        transform=place,
+    ) as raster:  # fmt: skip
+        raster.write(codes, 1)
+    grey(tmp_path / "SAR" / "a.png", 4, 2)
+    scenes, rejects = read(source(tmp_path, "mask", LAYOUT, **more))
+    assert rejects == []
+    assert scenes[0].cover == pytest.approx(cover)
+
+
 def test_named_classes_are_boxed_by_component(tmp_path: Path) -> None:
     mask = np.zeros((10, 20, 3), np.uint8)
     mask[1:3, 2:6] = LAND

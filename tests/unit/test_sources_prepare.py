@@ -127,7 +127,6 @@ def test_a_killed_process_is_said_in_one_line_and_nothing_is_written(tmp_path: P
     given = source(tmp_path / "s", "coco", {"annotations": "a.json", "images": "images"})
 
     def kill_the_first() -> None:
-        # Python 3.11's pool waits for ever if one is killed while it starts another
         while len(children := multiprocessing.active_children()) < 2:
             time.sleep(0.005)
         time.sleep(0.1)
@@ -139,6 +138,65 @@ def test_a_killed_process_is_said_in_one_line_and_nothing_is_written(tmp_path: P
         ingest(given, config, tmp_path / "out", processes=2)
     killer.join()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["s"]
+    assert multiprocessing.active_children() == []
+
+
+_KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from sartext.core.config import ImagesConfig
+from sartext.core.errors import UserError
+from sartext.core.records import Scene
+from sartext.sources.prepare import prepare_images
+
+def kill_the_first():
+    while True:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                ours = parent == os.getpid() and b"spawn_main" in (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if ours:
+                return os.kill(int(entry.name), signal.SIGKILL)
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    scene = Scene("a/1", "a", "train", "sar", path.as_posix(), 40, 30)
+    for _ in range(8):
+        killer = threading.Thread(target=kill_the_first)
+        killer.start()
+        try:
+            for outcome in prepare_images([scene] * 2000, ImagesConfig(size=16, max_rejected_share=1.0), 3):
+                pass
+        except UserError as error:
+            print(error, flush=True)
+        killer.join()
+"""
+
+
+def test_a_process_killed_while_the_others_start_never_halts_the_run(tmp_path: Path) -> None:
+    image = grey(tmp_path / "1.png", 40, 30)
+    script = written(tmp_path / "killed.py", _KILLED)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(image)], stdout=subprocess.PIPE, start_new_session=True, text=True
+    ) as parent:
+        try:
+            said, _ = parent.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            os.killpg(parent.pid, signal.SIGKILL)
+            pytest.fail("a run whose process was killed waits for ever")
+    assert said.count("one of the 3 processes that decode images was killed") == 8
+    assert _members(parent.pid) == []
+
+
+def test_a_fault_in_a_process_is_raised_here(tmp_path: Path) -> None:
+    image = grey(tmp_path / "1.png", 40, 30)
+    # a size that no image can have: not a fault of the image, which would set it aside
+    images = ImagesConfig.model_construct(size=-1, stretch_low=1.0, stretch_high=99.0)
+    for processes in (1, 2):
+        with pytest.raises(ValueError, match="height and width must be > 0"):
+            list(prepare_images([_scene(image, 40, 30)] * 100, images, processes))
     assert multiprocessing.active_children() == []
 
 

@@ -13,6 +13,13 @@ _SUFFIX = click.option(
     metavar="TEXT",
     help="What a mask's name has more than its image's: '_label' for 1.png and 1_label.png.",
 )
+_IMAGE_SUFFIX = click.option(
+    "--image-suffix",
+    default="",
+    metavar="TEXT",
+    help="What an image's name has more than its mask's without --mask-suffix: '_S1Hand' for x_S1Hand.tif "
+    "and x_LabelHand.tif with --mask-suffix _LabelHand.",
+)
 _CHECK = click.option(
     "--check-images/--no-check-images",
     default=True,
@@ -101,6 +108,7 @@ def run(config_file: Path, source: str, branch: Any, out: Path, captioner: str |
     help="Whether a mask's value is a class or one object.",
 )  # fmt: skip
 @_SUFFIX
+@_IMAGE_SUFFIX
 @click.option(
     "--rule",
     type=click.Choice(["authors", "b2c"]),
@@ -123,6 +131,7 @@ def a2c(
     classes: Path | None,
     mask_kind: Any,
     mask_suffix: str,
+    image_suffix: str,
     rule: str | None,
     places: str | None,
     wording: str | None,
@@ -135,12 +144,26 @@ def a2c(
     from sartext.core.errors import UserError
     from sartext.narrator.folders import narrate_boxes, narrator_config
 
+    for option, suffix in (("--mask-suffix", mask_suffix), ("--image-suffix", image_suffix)):
+        if suffix and format_ != "mask":
+            raise UserError(f"narrate a2c: {option} is for --format mask; leave it out with {format_}")
     config = narrator_config(settings, {"rule": rule, "places": places, "wording": wording})
     if config.rule == "b2c" and (places or wording):
         option = "--places" if places else "--wording"
         raise UserError(f"narrate a2c: {option} is for --rule authors; leave it out with b2c")
     narrate_boxes(
-        format_, annotations, images, out, classes, mask_kind, mask_suffix, check_images, config, seed
+        format_,
+        annotations,
+        images,
+        out,
+        classes,
+        mask_kind,
+        mask_suffix,
+        check_images,
+        config,
+        seed,
+        image_suffix,
+        settings,
     )
 
 
@@ -154,6 +177,7 @@ def a2c(
 @click.option("--images", required=True, type=_FOLDER, help="Folder of the images.")
 @click.option("--classes", required=True, type=_FOLDER, help="Class file: 'classes: {water: [0, 0, 255]}'.")
 @_SUFFIX
+@_IMAGE_SUFFIX
 @click.option(
     "--dominant", type=click.FloatRange(0, 1), metavar="SHARE",
     help="From this share of the image on a class dominates it (default 0.5).",
@@ -176,6 +200,7 @@ def sa2c(
     images: Path,
     classes: Path,
     mask_suffix: str,
+    image_suffix: str,
     dominant: float | None,
     large: float | None,
     minor: float | None,
@@ -190,7 +215,9 @@ def sa2c(
 
     shares = {"dominant_share": dominant, "large_share": large, "minor_share": minor}
     config = narrator_config(settings, {**shares, "wording": wording})
-    narrate_masks(masks, images, classes, out, mask_suffix, check_images, config, seed)
+    narrate_masks(
+        masks, images, classes, out, mask_suffix, check_images, config, seed, image_suffix, settings
+    )
 
 
 @narrate.command(
@@ -261,7 +288,7 @@ def pair(
 
     options = {"name": rewriter, "model": rewriter_model, "prompt": prompt, "concurrency": concurrency}
     config = narrator_config(settings, {"pair_beams": beams}, options)
-    narrate_folders(sar, optical, captioner, out, match, config, max_tokens, device)
+    narrate_folders(sar, optical, captioner, out, match, config, max_tokens, device, settings)
 
 
 @narrate.group()

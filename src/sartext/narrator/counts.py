@@ -17,15 +17,16 @@ def label_counts(scene: Scene, boxes: Sequence[Box]) -> list[tuple[str, int]]:
     """Count `boxes` of a scene by normalised class name, the most frequent first, then by name.
 
     Raises:
-        UserError: a box has no class name.
+        UserError: a class name holds no letter.
     """
     labels = []
     for box in boxes:
         label = normalise_label(box.label)
         if not label:
             raise UserError(
-                f"{scene.scene_id}: a box has the class name {box.label!r}; expected a word "
-                "(map it in the source's 'classes')"
+                f"{scene.scene_id}: a box has the class name {box.label!r}; expected a word: map it by "
+                "--classes, or by the source's 'classes', such as "
+                f"{{vehicle: {box.label!r}}}"
             )
         labels.append(label)
     return by_count(Counter(labels).items())

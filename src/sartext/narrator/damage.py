@@ -14,6 +14,7 @@ import numpy as np
 
 from sartext.core.records import Box, Scene
 from sartext.core.seeds import generator
+from sartext.narrator.facts import same_thing
 
 Damage = Literal["miss", "jitter", "mislabel"]
 
@@ -24,7 +25,8 @@ def damage_scene(scene: Scene, damage: Damage, share: float, labels: Sequence[st
     """Return a scene as a careless annotator would hand it in.
 
     Boxes: a missed one is gone; a moved one has left its object (by its own larger side, in any direction,
-    its centre kept inside the image); a mislabelled one has another class of `labels`.
+    its centre kept inside the image); a mislabelled one has a class of `labels` that means another thing
+    (`sartext.narrator.facts.same_thing`: a tanker is not mislabelled as a cargo ship, since both are ships).
 
     Land cover, by shares since a scene carries no mask: a missed class is gone and its pixels belong to none;
     a moved outline makes every class larger or smaller by up to `share` of itself, and all are scaled back to
@@ -34,7 +36,7 @@ def damage_scene(scene: Scene, damage: Damage, share: float, labels: Sequence[st
         scene: the scene as annotated.
         damage: what goes wrong.
         share: probability that it does, for each box or land cover, 0 to 1.
-        labels: classes to mislabel as; with fewer than two nothing is mislabelled.
+        labels: classes to mislabel as; with none that means another thing nothing is mislabelled.
         seed: of the run.
     """
     return replace(
@@ -66,7 +68,7 @@ def _moved(box: Box, angle: float, width: int, height: int) -> Box:
 
 
 def _other(label: str, labels: Sequence[str], how: float) -> str:
-    others = [name for name in sorted(labels) if name != label]
+    others = [name for name in sorted(labels) if same_thing(name) != same_thing(label)]
     return others[int(how * len(others))] if others else label
 
 

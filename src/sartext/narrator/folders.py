@@ -37,6 +37,10 @@ from sartext.sources.rejects import RejectKind, SetAsideError, write_rejects
 # images handed to the checking threads at once: the list of waiting work stays short on 100,000 images
 _CHUNK = 256
 _BATCH = 32
+_BESIDE = (".summary.json", ".rejects.csv")
+_BESIDE_PAIR = (*_BESIDE, ".optical.csv", ".answers", ".partial")
+# what annotations and images are read from in a folder
+_READ_SUFFIXES = (".xml", ".txt", *IMAGE_SUFFIXES)
 _LOST: tuple[RejectKind, ...] = ("image", "absent", "box")
 # percentiles matter to how an image looks, not to whether it opens
 _ANY_IMAGES = ImagesConfig(size=1, max_rejected_share=1.0)
@@ -105,6 +109,20 @@ class _Work:
     def beside(self, suffix: str) -> Path:
         """A file beside the csv, such as ``captions.rejects.csv``."""
         return self.out.with_suffix(suffix)
+
+    def require_out(self, *inputs: Path | None) -> None:
+        """Check, before any long work, that nothing that is written is one of the `inputs` or in their way.
+
+        Raises:
+            UserError: see `require_out`; or a file beside the csv is an input.
+        """
+        require_out(self.out, *inputs)
+        for suffix in _BESIDE_PAIR if self.branch == "pair" else _BESIDE:
+            if _overwritten(self.beside(suffix), inputs):
+                raise UserError(
+                    f"--out {self.out}: {self.beside(suffix)} is written too and would overwrite an input; "
+                    "expected another name"
+                )
 
     def write(self, rows: Iterable[tuple[str, Sequence[str]]], images: int, rejects: list[Reject]) -> None:
         """Write the csv from (path, captions) of each image, one by one, and what was set aside.
@@ -225,14 +243,26 @@ def require_out(out: Path, *inputs: Path | None) -> None:
     """
     if out.is_dir():
         raise UserError(f"--out {out}: is a folder; expected a file to write, such as {out / 'captions.csv'}")
-    for given in inputs:
-        if given is not None and out.exists() and given.exists() and out.samefile(given):
-            raise UserError(f"--out {out}: would overwrite an input; expected another name")
+    if _overwritten(out, inputs):
+        raise UserError(f"--out {out}: would overwrite an input; expected another name")
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir():
         raise UserError(f"--out {out}: {above} is a file; expected a folder to write in")
     if not os.access(above, os.W_OK | os.X_OK):
         raise UserError(f"--out {out}: {above} may not be written to; expected a folder of yours")
+
+
+def _overwritten(written: Path, inputs: Iterable[Path | None]) -> bool:
+    """Whether a path to write is one of the inputs, or a file of a folder that is one."""
+    if not written.exists():
+        return False
+    for given in inputs:
+        if given is None or not given.exists():
+            continue
+        inside = written.suffix.lower() in _READ_SUFFIXES and given.resolve() in written.resolve().parents
+        if inside or written.samefile(given):
+            return True
+    return False
 
 
 def _require_images(images: Path) -> None:
@@ -346,6 +376,8 @@ def narrate_boxes(
     check_images: bool = True,
     config: NarratorConfig | None = None,
     seed: int = 0,
+    image_suffix: str = "",
+    settings: Path | None = None,
 ) -> None:
     """Caption images from their boxes by A2C.
 
@@ -360,16 +392,26 @@ def narrate_boxes(
         check_images: whether each image must be there and decode.
         config: rule, wording and places.
         seed: of what is drawn.
+        image_suffix: masks: what an image's stem has more than its mask's without `mask_suffix`.
+        settings: the file that `config` came from, so that it is not written over.
 
     Raises:
         UserError: a path or file is not what it should be, or nothing could be captioned.
     """
     work = _Work("a2c", out, config or NarratorConfig(), seed)
-    require_out(out, annotations, classes)
+    work.require_out(annotations, images, classes, settings)
     if check_images:
         _require_images(images)
     scenes, rejects = read_annotations(
-        format, annotations, images, classes, mask_kind, mask_suffix, None, check_images, decode=False
+        format,
+        annotations,
+        images,
+        classes,
+        mask_kind,
+        mask_suffix,
+        image_suffix=image_suffix,
+        check_images=check_images,
+        decode=False,
     )
     if format != "coco":
         _note_namesakes(scenes, rejects)
@@ -385,6 +427,8 @@ def narrate_masks(
     check_images: bool = True,
     config: NarratorConfig | None = None,
     seed: int = 0,
+    image_suffix: str = "",
+    settings: Path | None = None,
 ) -> None:
     """Caption images from their class masks by SA2C.
 
@@ -397,16 +441,25 @@ def narrate_masks(
         check_images: whether each image must be there and decode.
         config: thresholds and wording.
         seed: of what is drawn.
+        image_suffix: masks: what an image's stem has more than its mask's without `mask_suffix`.
+        settings: the file that `config` came from, so that it is not written over.
 
     Raises:
         UserError: a path or file is not what it should be, or nothing could be captioned.
     """
     work = _Work("sa2c", out, config or NarratorConfig(), seed)
-    require_out(out, classes)
+    work.require_out(masks, images, classes, settings)
     if check_images:
         _require_images(images)
     scenes, rejects = read_annotations(
-        "mask", masks, images, classes, "semantic", mask_suffix, None, check_images, decode=False
+        "mask",
+        masks,
+        images,
+        classes,
+        mask_suffix=mask_suffix,
+        image_suffix=image_suffix,
+        check_images=check_images,
+        decode=False,
     )
     _note_namesakes(scenes, rejects)
     _narrate(work, scenes, rejects, lambda scene: sa2c(scene, work.config, seed), check_images)
@@ -421,6 +474,7 @@ def narrate_folders(
     config: NarratorConfig | None = None,
     max_tokens: int = 40,
     device: str = "cpu",
+    settings: Path | None = None,
 ) -> None:
     """Caption SAR images from their optical twins; killed and called again, it goes on where it was.
 
@@ -435,6 +489,7 @@ def narrate_folders(
         config: rewriter, and beams of the captioner.
         max_tokens: most tokens of a caption.
         device: where captioner and a local rewriter run.
+        settings: the file that `config` came from, so that it is not written over.
 
     Raises:
         UserError: nothing pairs, the captioner does not caption, or the rewriter cannot go on.
@@ -442,7 +497,7 @@ def narrate_folders(
     from sartext.narrator.pair import Decoding, PairNarrator, image_stamp, write_provenance
 
     work = _Work("pair", out, config or NarratorConfig())
-    require_out(out)
+    work.require_out(sar, optical, Path(captioner), Path(work.config.rewriter.prompt), settings)
     scenes, rejects = match_pairs(sar, optical, match, check_images=False)
     scenes = _writable(scenes, rejects)
     decoding = Decoding(work.config.pair_beams, max_tokens, _BATCH)

@@ -81,8 +81,8 @@ def ranked_cover(scene: Scene, least: float) -> list[Cover]:
         named = cover_noun(label)
         if not named[0]:
             raise UserError(
-                f"{scene.scene_id}: its mask has the class name {label!r}; expected a word "
-                "(name it in the source's 'classes')"
+                f"{scene.scene_id}: its mask has the class name {label!r}; expected a word: name it "
+                "by --classes, or by the source's 'classes'"
             )
         shares[named] = shares.get(named, 0.0) + share
     covers = [Cover(noun, many, round(share, _DECIMALS)) for (noun, many), share in shares.items()]

@@ -13,21 +13,21 @@ T = TypeVar("T")
 _SPELLINGS = {
     "airplane": "aircraft",
     "aeroplane": "aircraft",
-    "airplanes": "aircraft",
     "plane": "aircraft",
-    "planes": "aircraft",
     "harbour": "harbor",
     "human": "person",
     "built up": "built-up",
     "bareland": "bare land",
     "oiltank": "oil tank",
     "storagetank": "storage tank",
-    "others": "other",
 }
 # class names that say little alone, or that a source gives as a bare adjective
 _FULL_NAMES = {
     "other": "other object",
     "unknown": "unknown object",
+    "unlabeled": "unknown object",
+    "unlabelled": "unknown object",
+    "unclassified": "unknown object",
     "intact": "intact building",
     "damaged": "damaged building",
     "destroyed": "destroyed building",
@@ -37,18 +37,35 @@ _FULL_NAMES = {
 }
 # a source's word for what its classes are, before the class itself (OpenSARShip)
 _PREFIX = re.compile(r"^(?:elaborated type|ship type) (?=.)")
-_PLURALS = {"person": "people", "man": "men", "woman": "women"}
+_PLURALS = {
+    **{"person": "people", "man": "men", "woman": "women", "oasis": "oases"},
+    **{"leaf": "leaves", "wharf": "wharves", "shelf": "shelves", "wolf": "wolves", "calf": "calves"},
+    **{"gas": "gases", "lens": "lenses", "canvas": "canvases", "atlas": "atlases", "prairie": "prairies"},
+    **{"volcano": "volcanoes", "potato": "potatoes", "tomato": "tomatoes"},
+}
+_SINGULARS = {many: one for one, many in _PLURALS.items()}
+# one word for one and for many
+_UNCHANGED = {
+    *("sheep", "deer", "cattle", "livestock", "series", "species", "goods", "ruins", "pampas"),
+    *("headquarters", "barracks", "crossroads", "works", "waterworks", "gasworks", "ironworks", "saltworks"),
+    *("land", "farmland", "rangeland", "cropland"),
+}
 # last words of land covers that are counted in English, so that "buildings cover", but "water covers"
 _COUNTED = {
     *("building", "road", "tree", "house", "field", "meadow", "plant", "river", "lake", "pond", "street"),
     *("ship", "vessel", "boat", "car", "vehicle", "bridge", "harbor", "tank", "aircraft", "village"),
     *("track", "greenhouse", "person", "runway", "railway", "object", "container", "island", "body"),
+    *("area", "lot", "surface", "dune", "mountain", "crop", "site", "unit", "roof", "shadow"),
 }
 _COVER_NAMES = {
     "bare": "bare land",
+    "barren": "barren land",
     "built-up": "built-up land",
+    "burned": "burnt land",
+    "burnt": "burnt land",
     "developed": "developed land",
     "developed space": "developed land",
+    "flooded": "flooded land",
     "agriculture": "agricultural land",
     "agriculture land": "agricultural land",
     "city": "urban land",
@@ -65,12 +82,21 @@ _VOWEL_SOUND = ("hour", "honest", "honor", "honour", "heir")
 
 @lru_cache(maxsize=4096)
 def normalise_label(label: str) -> str:
-    """Return a class name in the suite's form, or an empty string if it holds no letter or digit.
+    """Return a class name in the suite's form, or an empty string if it holds no letter.
 
     Lower case, words parted by one space, singular; designations of letters and digits keep their case
     (``A220``). Spelling variants of one class are joined, as the authors of the rule did (``Human`` to
     ``person``, RSM-ITD).
     """
+    name = re.sub(r"[^\W\d_]+$", lambda last: singular(last.group()), _words(label))
+    for variant, spelling in _SPELLINGS.items():
+        name = re.sub(rf"\b{variant}\b", spelling, name)
+    name = _FULL_NAMES.get(name, name)
+    return name if any(c.isalpha() for c in name) else ""
+
+
+def _words(label: str) -> str:
+    """The words of a class name in lower case, without signs; designations keep their case."""
     text = unicodedata.normalize("NFKC", label)
     text = re.sub(r"[^\w/&+.'-]|_", " ", text)
     words = [
@@ -78,20 +104,20 @@ def normalise_label(label: str) -> str:
         for part in text.replace("-", " ").split()
         if (word := part.strip("/&+.'"))
     ]
-    joined = " ".join(words)
-    for variant, name in _SPELLINGS.items():
-        joined = re.sub(rf"\b{variant}\b", name, joined)
-    joined = _PREFIX.sub("", joined)
-    joined = _FULL_NAMES.get(joined, joined)
-    head, space, last = joined.rpartition(" ")
-    joined = f"{head}{space}{_singulars().get(last, last)}"
-    return joined if any(c.isalnum() for c in joined) else ""
+    return _PREFIX.sub("", " ".join(words))
 
 
-@lru_cache(maxsize=1)
-def _singulars() -> dict[str, str]:
-    """Plural to singular of the words that class names are known to end with."""
-    return {plural(noun): noun for noun in sorted(_COUNTED | _PLURALS.keys())}
+def singular(word: str) -> str:
+    """Return the singular of a noun of one word, or the word itself if it is no plural."""
+    if word in _SINGULARS:
+        return _SINGULARS[word]
+    if len(word) < 4 or word in _UNCHANGED or word in _PLURALS or not word.endswith("s"):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    if re.search(r"(?:ss|sh|ch|x|zz|tz|[^ao]us)es$", word):
+        return word[:-2]
+    return word if word.endswith(("ss", "us", "is")) else word[:-1]
 
 
 @lru_cache(maxsize=4096)
@@ -100,7 +126,7 @@ def plural(noun: str) -> str:
     head, _, last = noun.rpartition(" ")
     if last in _PLURALS:
         last = _PLURALS[last]
-    elif last.endswith(("craft", "people", "land")) and last != "island":
+    elif last in _UNCHANGED or last.endswith(("craft", "people")):
         pass
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         last += "es"
@@ -142,11 +168,28 @@ def article(word: str) -> str:
 
 
 def cover_noun(label: str) -> tuple[str, bool]:
-    """Return how a sentence names a land cover, and whether that is a plural."""
+    """Return how a sentence names a land cover, and whether that is a plural.
+
+    A cover is a plural if the source names it by one, or by a noun that English counts.
+    """
     name = normalise_label(label)
-    if name.split(" ")[-1] in _COUNTED and name not in _COVER_NAMES:
-        return plural(name), True
-    return _COVER_NAMES.get(name, name), " and " in name
+    if not name or name in _COVER_NAMES:
+        return _COVER_NAMES.get(name, name), False
+    parts = [_words(part) for part in label.split(",")]
+    if len(parts) > 1 and all(parts):
+        return _cover_list(parts)
+    last = _words(label).split(" ")[-1]
+    counted_one = name.split(" ")[-1] in _COUNTED
+    noun = plural(name) if counted_one or singular(last) != last else name
+    return noun, noun != name or counted_one or " and " in name
+
+
+def _cover_list(parts: Sequence[str]) -> tuple[str, bool]:
+    """Return such as ``beaches, dunes and sands`` of a class name with commas, and whether it is a plural."""
+    if parts[-1].startswith(("with ", "including ")):
+        return ", ".join(parts), False
+    told = [*parts[:-1], *parts[-1].split(" and ")]
+    return listed(told), True
 
 
 def capital(sentence: str) -> str:

@@ -1,8 +1,8 @@
 """Zip archives from outside, read where they lie.
 
 An archive is refused as a whole, before anything of it is unpacked, if a name is absolute or climbs out of
-the folder, if it holds a link, an encrypted member or one name twice, or if it says that it is larger than
-the limits. More than a member says it holds is never unpacked.
+the folder or is too long for a file, if it holds a link, an encrypted member or one name twice, or if it
+says that it is larger than the limits. More than a member says it holds is never unpacked.
 """
 
 import errno
@@ -28,6 +28,9 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
+# what a name does that another member's, or a file system, does not allow
+_IMPOSSIBLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+_LONGEST_PART = 255
 _ENCRYPTED = 0x1
 _CHUNK = 1 << 20
 # a small member harms nobody, however well it is compressed
@@ -81,9 +84,10 @@ class Archive:
         with atomic_folder(into) as folder:
             for name, target in targets.items():
                 path = inside(folder, target)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with self._broken(name), self._opened.open(name) as member, path.open("wb") as stream:
-                    shutil.copyfileobj(member, stream, _CHUNK)
+                with self._broken(name):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with self._opened.open(name) as member, path.open("wb") as stream:
+                        shutil.copyfileobj(member, stream, _CHUNK)
 
     @contextmanager
     def _broken(self, name: str) -> Iterator[None]:
@@ -91,9 +95,10 @@ class Archive:
             yield
         except (*_BROKEN, OSError) as error:
             # a place before the file's start, or bz2's broken stream; a full disk is no fault of the archive
-            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, *_IMPOSSIBLE):
                 raise
-            raise SetAsideError(f"its member {name!r:.200} cannot be unpacked ({error})") from None
+            said = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise SetAsideError(f"its member {name!r:.200} cannot be unpacked ({said})") from None
 
 
 @contextmanager
@@ -137,6 +142,8 @@ def _refused(member: zipfile.ZipInfo, limits: ArchiveLimits) -> str:
     mode = member.external_attr >> 16
     if not name or name.startswith("/") or "\\" in name or ":" in "".join(parts[:1]) or ".." in parts:
         return "its name leads out of the archive's folder"
+    if any(len(part.encode()) > _LONGEST_PART for part in parts):
+        return f"a part of its name is over {_LONGEST_PART} bytes, more than a file's name may have"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device, not a file"
     if member.flag_bits & _ENCRYPTED:

@@ -1,6 +1,7 @@
 """Annotations given as plain paths, for narrating anyone's data without a source of a profile."""
 
 import os
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,8 @@ class ClassFile:
 
     Attributes:
         path: the file.
-        classes: our class to its value or colour in a mask, its index in YOLO, or its name in the annotation.
+        classes: our class to its value or colour in a mask, its index in YOLO, or its name in the annotation;
+            a list of indices or names makes several classes one of ours.
         background: mask values that are no class.
         ignore: mask values of no data.
     """
@@ -93,12 +95,37 @@ def _box_labels(format: AnnotationFormat, classes: ClassFile | None) -> Labels:
             "yolo annotations hold class indices only; give a class file, such as 'classes: {ship: 0}'"
         )
     theirs: dict[str, str] = {}
-    for name, value in (classes.classes if classes else {}).items():
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            # a colour says nothing about boxes: the name itself is what the annotation says
-            value = name
-        theirs[str(value) if format == "yolo" or isinstance(value, str) else name] = name
+    if classes is None:
+        return Labels(theirs)
+    for name, value in classes.classes.items():
+        where = f"{classes.path}: classes.{name}"
+        for known in _box_names(where, format, name, value):
+            if theirs.setdefault(known, name) != name:
+                raise UserError(
+                    f"{where}: {known!r:.60} is classes.{theirs[known]} already; "
+                    "expected each class of the annotation once"
+                )
     return Labels(theirs)
+
+
+def _box_names(where: str, format: AnnotationFormat, name: str, value: Any) -> list[str]:
+    """Names (YOLO: indices) in an annotation that a class file's value says are our class `name`."""
+    if format != "yolo" and isinstance(value, int) and not isinstance(value, bool):
+        # an index or a mask's value: the annotation has our own name, or says that number
+        return [name, str(value)]
+    given = value if isinstance(value, list) and value else [value]
+    if format == "yolo" and all(_is_index(part) for part in given):
+        return [str(part) for part in given]
+    if format != "yolo" and all(isinstance(part, str) for part in given):
+        return given
+    wanted = "index from 0, or a list of them" if format == "yolo" else "name, or a list of names in quotes"
+    raise UserError(f"{where}: expected {format}'s {wanted}, found {reprlib.repr(value)}")
+
+
+def _is_index(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isdecimal()
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _masks(classes: ClassFile | None, kind: MaskKind, label: str | None) -> MaskClasses:
@@ -141,6 +168,7 @@ def _entries(
     format: AnnotationFormat,
     annotations: Path,
     mask_suffix: str,
+    image_suffix: str,
     rejects: list[Reject],
 ) -> Iterator[Entry]:
     if not annotations.exists():
@@ -157,7 +185,8 @@ def _entries(
         raise UserError(f"{annotations}: is a file; expected the folder of {format} annotations")
     if format == "mask":
         for fields, path in _files(annotations, IMAGE_SUFFIXES, mask_suffix):
-            yield Entry(path.relative_to(annotations).as_posix(), fields=fields, mask=path)
+            image = {"id": fields["id"] + image_suffix}
+            yield Entry(path.relative_to(annotations).as_posix(), fields=image, mask=path)
         return
     files = _files(annotations, (_SUFFIXES[format],))
     if format == "voc":
@@ -190,6 +219,8 @@ def read_annotations(
     mask_class: str | None = None,
     check_images: bool = True,
     decode: bool = True,
+    *,
+    image_suffix: str = "",
 ) -> tuple[list[Scene], list[Reject]]:
     """Read annotations of any of the box and mask forms.
 
@@ -209,6 +240,7 @@ def read_annotations(
         mask_class: class of an instance mask's objects; the class file's only one, or ``ship``, if not given.
         check_images: whether each image must be there and decode. If not, sizes are the annotation's alone.
         decode: whether `check_images` decodes here; if not, the caller does (`check_image`).
+        image_suffix: what a mask's image has more in its stem than the mask's without `mask_suffix`.
 
     Returns:
         Scenes in the annotations' order, and what was set aside. `Reject.file` is relative to `annotations`.
@@ -227,8 +259,9 @@ def read_annotations(
     scenes: dict[str, Scene] = {}
     folders = Folders()
     start = len((images / "x").as_posix()) - 1
+    found = _entries(format, annotations, mask_suffix, image_suffix, rejects)
     with held_for(format):
-        for entry in track(_entries(format, annotations, mask_suffix, rejects), "read annotations"):
+        for entry in track(found, "read annotations"):
             try:
                 path = _place(entry, images, folders, check_images)
                 image = path.as_posix()
@@ -250,6 +283,12 @@ def _place(entry: Entry, images: Path, folders: Folders, check: bool) -> Path:
     try:
         return locate(images, ".", None if "id" in entry.fields else entry.name, entry.fields, folders, check)
     except SetAsideError as fault:
+        if fault.kind == "absent" and entry.mask is not None:
+            raise SetAsideError(
+                f"has no image: {entry.fields['id']!r:.200} ({', '.join(IMAGE_SUFFIXES)}) is not in {images};"
+                " where names of masks and images end differently, give --mask-suffix and --image-suffix",
+                "absent",
+            ) from None
         if fault.kind != "absent" or "id" not in entry.fields or not entry.name:
             raise
     return locate(images, ".", entry.name, {}, folders, check)

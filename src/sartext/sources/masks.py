@@ -5,7 +5,7 @@ class by its border (Suzuki's borders are 8-connected, so are the components her
 """
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +35,8 @@ class MaskClasses:
         colours: whether values are colours.
         values: class to value, for semantic masks.
         background: values that are no class, counted in the shares.
-        ignore: values of no data, left out of the shares.
+        ignore: values of no data, left out of the shares, as is the no data of a GeoTIFF's own tag unless it
+            is one of these values.
         boxed: classes whose connected parts are boxed.
         instance_label: class of every object of an instance mask.
     """
@@ -128,14 +129,15 @@ def mask_classes(
     )
 
 
-def _raster(path: Path, driver: str) -> npt.NDArray[Any]:
+def _raster(path: Path, driver: str) -> tuple[npt.NDArray[Any], float | None]:
+    """A raster's pixels and the value that its own tag says is no data."""
     import rasterio
 
     with rasterio.open(path, driver=driver) as raster:
         bands = raster.read([1, 2, 3] if raster.count >= 3 else [1])
+        nodata = raster.nodata
     pixels = np.moveaxis(bands, 0, -1)
-    result: npt.NDArray[Any] = pixels if pixels.shape[2] == 3 else pixels[..., 0]
-    return result
+    return pixels if pixels.shape[2] == 3 else pixels[..., 0], nodata
 
 
 def _pillow(path: Path, wanted: Wanted) -> npt.NDArray[Any]:
@@ -149,15 +151,30 @@ def _pillow(path: Path, wanted: Wanted) -> npt.NDArray[Any]:
         return np.array(image)
 
 
-def read_codes(path: Path, wanted: Wanted) -> tuple[Codes, npt.NDArray[np.bool_]]:
+def _is_data(
+    pixels: npt.NDArray[Any], nodata: float | None, wanted: Wanted, meant: Collection[int]
+) -> npt.NDArray[np.bool_]:
+    """Where a raster is not what its own tag says is no data, bool (H, W); a value that is meant is data."""
+    packed = wanted == "colours" or pixels.ndim == 3
+    if nodata is None or nodata * (_RED + _GREEN + 1 if packed else 1) in meant:
+        return np.ones(pixels.shape[:2], bool)
+    differs: npt.NDArray[np.bool_] = pixels != nodata
+    return np.asarray(differs.any(axis=2)) if differs.ndim == 3 else differs
+
+
+def read_codes(
+    path: Path, wanted: Wanted, meant: Collection[int] = ()
+) -> tuple[Codes, npt.NDArray[np.bool_]]:
     """Read a mask.
 
     Args:
         path: PNG, BMP or TIFF, of whole numbers or of colours.
         wanted: whole ``numbers``, ``colours`` packed (grey is a colour too), or ``either`` as it comes.
+        meant: codes that mean something, even where the file itself calls one of them no data.
 
     Returns:
-        int64 (H, W) codes, and bool (H, W), false where a raster of floats holds no number.
+        int64 (H, W) codes, and bool (H, W), false where a raster holds no number, or what its own tag says
+        is no data.
 
     Raises:
         SetAsideError: it cannot be read, or holds what is not wanted.
@@ -166,7 +183,7 @@ def read_codes(path: Path, wanted: Wanted) -> tuple[Codes, npt.NDArray[np.bool_]
         image_size(path)
         driver = raster_driver(path)
         with quiet():
-            pixels = _raster(path, driver) if driver else _pillow(path, wanted)
+            pixels, nodata = _raster(path, driver) if driver else (_pillow(path, wanted), None)
     except DecodeError as error:
         raise SetAsideError(f"mask {path.name} {error.reason}") from None
     except Exception as error:  # decoders raise what they like on a broken file
@@ -175,21 +192,20 @@ def read_codes(path: Path, wanted: Wanted) -> tuple[Codes, npt.NDArray[np.bool_]
         if not (pixels == pixels[..., :1]).all():
             raise SetAsideError(f"mask {path.name} is in colours; expected whole numbers")
         pixels = pixels[..., 0]
+    known = _is_data(pixels, nodata, wanted, meant)
     if np.issubdtype(pixels.dtype, np.floating):
-        known = np.isfinite(pixels)
-        whole = np.where(known, pixels, 0)
+        finite = np.isfinite(pixels)
+        known &= finite if finite.ndim == 2 else finite.all(axis=2)
+        whole = np.where(known if pixels.ndim == 2 else known[..., None], pixels, 0)
         if (whole != np.rint(whole)).any():
             raise SetAsideError(f"mask {path.name} holds fractions; expected whole numbers")
         if (np.abs(whole) > _LARGEST).any():
             raise SetAsideError(f"mask {path.name} holds {np.abs(whole).max():g}; expected values of classes")
         pixels = whole.astype(np.int64)
-    else:
-        known = np.ones(pixels.shape[:2], bool)
     if not np.can_cast(pixels.dtype, np.int64, "same_kind"):
         raise SetAsideError(f"mask {path.name} holds {pixels.dtype} values; expected whole numbers")
     codes = pixels.astype(np.int64)
     if codes.ndim == 3:
-        known = known if known.ndim == 2 else known.all(axis=2)
         return codes[..., 0] * _RED + codes[..., 1] * _GREEN + codes[..., 2], known
     return (codes * (_RED + _GREEN + 1) if wanted == "colours" else codes), known
 
@@ -276,14 +292,15 @@ def read_mask(path: Path, classes: MaskClasses) -> tuple[int, int, dict[str, flo
     Raises:
         SetAsideError: it cannot be read, or holds values that mean nothing.
     """
+    meant = {*classes.values.values(), *classes.background, *classes.ignore}
     if classes.kind == "instance":
-        codes, known = read_codes(path, "either")
+        codes, known = read_codes(path, "either", meant)
         if not known.any():
             raise SetAsideError(f"mask {path.name} has no valid pixel")
         codes = np.where(known, codes, min(classes.background))
         height, width = codes.shape
         return width, height, {}, instance_boxes(codes, classes, path.name)
-    codes, known = read_codes(path, "colours" if classes.colours else "numbers")
+    codes, known = read_codes(path, "colours" if classes.colours else "numbers", meant)
     height, width = codes.shape
     cover, boxes = semantic_content(codes, known, classes, path.name)
     return width, height, cover, boxes

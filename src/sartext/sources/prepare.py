@@ -4,11 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from sartext.sources.decode import DecodeError, Pixels, decode_image, resize
 from sartext.sources.hashes import THUMB, Hashes, hash_image, pixel_digest, thumb_hash
 from sartext.sources.rejects import RejectKind, SetAsideError
 
-# scenes a process takes at once, and how many such lots wait for each
+# scenes a process takes at once, and how many such lots of each may be ahead of the one that is wanted
 _LOT, _AHEAD = 32, 2
 # images are resized in fours, larger ones alone: four of the largest would fill the memory
 _LARGE = 1 << 20
@@ -142,30 +141,102 @@ def prepare_images(
         for lot in lots:
             yield from _prepare_lot(lot, images)
         return
-    pool = ProcessPoolExecutor(
-        min(processes, len(lots)), multiprocessing.get_context("spawn"), initializer=_start_process
-    )
-    waiting: deque[Future[list[Prepared | Unusable]]] = deque()
     try:
-        for lot in lots:
-            waiting.append(pool.submit(_prepare_lot, lot, images))
-            if len(waiting) > _AHEAD * processes:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    except BrokenProcessPool:
+        with _workers(min(processes, len(lots)), images) as workers:
+            yield from _share(lots, workers)
+    except _LostWorkerError:
         raise UserError(
             f"one of the {processes} processes that decode images was killed, most often because memory ran "
             "out; nothing was written; run again with fewer --processes"
         ) from None
+
+
+class _LostWorkerError(Exception):
+    """A process is no longer at the other end of its pipe."""
+
+
+def _share(
+    lots: Sequence[Sequence[Scene]], workers: Sequence[Connection]
+) -> Generator[Prepared | Unusable, None, None]:
+    """Yield what becomes of each lot's scenes in order; any process takes the next lot.
+
+    A process holds one lot at a time, so that never both ends wait for the other to read. A killed one closes
+    its end of the pipe, whatever it was at.
+    """
+    idle, busy = list(workers), dict[Connection, int]()
+    done: dict[int, list[Prepared | Unusable]] = {}
+    sent = 0
+    for position in range(len(lots)):
+        while True:
+            while idle and sent < min(len(lots), position + _AHEAD * len(workers) + 1):
+                worker = idle.pop()
+                _send(worker, lots[sent])
+                busy[worker] = sent
+                sent += 1
+            if position in done:
+                break
+            ready = wait(list(busy))
+            for worker in [worker for worker in busy if worker in ready]:
+                done[busy.pop(worker)] = _receive(worker)
+                idle.append(worker)
+        yield from done.pop(position)
+
+
+def _send(worker: Connection, lot: Sequence[Scene]) -> None:
+    try:
+        worker.send(lot)
+    except OSError:
+        raise _LostWorkerError from None
+
+
+def _receive(worker: Connection) -> list[Prepared | Unusable]:
+    try:
+        outcome: list[Prepared | Unusable] | Exception = worker.recv()
+    except (EOFError, OSError):
+        raise _LostWorkerError from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+@contextmanager
+def _workers(count: int, images: ImagesConfig) -> Iterator[list[Connection]]:
+    """Start processes that prepare lots, and give the ends of their pipes; none outlives the block."""
+    context = multiprocessing.get_context("spawn")
+    processes, connections = [], []
+    try:
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            connections.append(ours)
+            with theirs:  # only the process itself holds it then, so that its end is ours to see
+                process = context.Process(target=_work, args=(theirs, images), daemon=True)
+                process.start()
+            processes.append(process)
+        yield connections
     finally:
-        pool.shutdown(cancel_futures=True)
+        # they write nothing, so nothing is lost with one at work
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+        for connection in connections:
+            connection.close()
 
 
-def _start_process() -> None:
-    """Leave Ctrl-C to the parent, and end with it however it ends."""
+def _work(connection: Connection, images: ImagesConfig) -> None:
+    """Prepare lots until killed; leave Ctrl-C to the parent, and end with it however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):  # the parent's end is closed
+        while True:
+            connection.send(_prepare_or_fail(connection.recv(), images))
+
+
+def _prepare_or_fail(lot: Sequence[Scene], images: ImagesConfig) -> list[Prepared | Unusable] | Exception:
+    try:
+        return _prepare_lot(lot, images)
+    except Exception as error:  # the parent's to raise
+        return error
 
 
 def _end_with_parent() -> None:

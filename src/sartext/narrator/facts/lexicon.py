@@ -40,6 +40,7 @@ class Code(IntEnum):
     SHARE_VERB = 23
     WHOLE = 24
     NEUTRAL = 25
+    BOUND = 26
 
 
 def _words(text: str) -> list[str]:
@@ -51,7 +52,8 @@ ship: ship, boat, vessel, cargo ship, container ship, cargo vessel, fishing boat
   oil tanker, ferry, yacht, barge, freighter, trawler, sailboat, warship, patrol boat, speedboat, bulk
   carrier, cruiser, destroyer, frigate, marine craft, sea craft, watercraft, aircraft carrier, tugboat,
   motorboat, cruise ship, passenger ship, merchant ship, cargo boat, merchant vessel, passenger vessel,
-  steamship, canoe, dredger
+  steamship, canoe, dredger, tug, patrol ship, pilot boat, pleasure boat, rescue ship, sailing boat,
+  speed craft
 aircraft: aircraft, airplane, aeroplane, plane, jet, airliner, fighter jet, fighter plane, jet plane,
   passenger plane, passenger aircraft, fighter aircraft, transport aircraft, cargo plane, cargo aircraft,
   airbus, boeing, bomber, propeller plane, biplane
@@ -65,6 +67,10 @@ storage tank: storage tank, tank, oil tank, fuel tank, gas tank, petroleum tank,
 building: building, house, roof, rooftop, skyscraper, apartment, villa, hut, residential building, apartment
   building, high rise, cottage, warehouse, tower block, dwelling, office building, man made structure,
   housing, edifice, bungalow
+intact building: intact building, undamaged building, intact house, undamaged house
+damaged building: damaged building, damaged house
+destroyed building: destroyed building, collapsed building, ruined building, destroyed house, collapsed
+  house, ruined house
 road: road, street, highway, expressway, motorway, avenue, freeway, paved road, dirt road, lane, roadway,
   main street, boulevard, carriageway
 path: path, footpath, trail, walkway, pathway, track, dirt track
@@ -147,7 +153,7 @@ mountain: mountain, hill, ridge, mountain range
 
 _LAND_ADJECTIVES = {
     "built-up": "urban residential developed built-up industrial commercial settled urbanized",
-    "farmland": "agricultural cultivated arable farming cropped",
+    "farmland": "agricultural agriculture cultivated arable farming cropped",
     "grassland": "grassy",
     "forest": "wooded forested",
     "vegetation": "vegetated vegetative",
@@ -173,13 +179,14 @@ _MASS = frozenset(
 )
 """Words whose singular, or only form, says nothing of a number."""
 
+_DAMAGE = frozenset({"intact building", "damaged building", "destroyed building"})
+
 NARROWER: dict[str, frozenset[str]] = {
     "vegetation": frozenset({"forest", "farmland", "grassland", "bush"}),
-    "built-up": frozenset({"building", "village"}),
-    "building": frozenset({"built-up"}),
-    "land": frozenset(
-        {"forest", "farmland", "grassland", "bush", "built-up", "building", "bare land", "road", "vegetation"}
-    ),
+    "built-up": frozenset({"building", "village"}) | _DAMAGE,
+    "building": frozenset({"built-up"}) | _DAMAGE,
+    "land": _DAMAGE
+    | {"forest", "farmland", "grassland", "bush", "built-up", "building", "bare land", "road", "vegetation"},
 }
 """What a word includes: the vegetation of one map is forest and farmland of another."""
 
@@ -321,7 +328,7 @@ _PHRASES: tuple[tuple[Code, object, str], ...] = (
         Code.PREPOSITION,
         None,
         "right next to, right above, right below, right beside, right behind, right after, "
-        "right under, left behind, left by, on top of",
+        "right under, left behind, left by, on top of, out of",
     ),
     (Code.DIRECTION, ("top",), "top, upper, uppermost, topmost, north, northern"),
     (Code.DIRECTION, ("bottom",), "bottom, lower, lowermost, south, southern"),
@@ -399,10 +406,17 @@ _PHRASES: tuple[tuple[Code, object, str], ...] = (
     (
         Code.NEUTRAL,
         None,
-        "no longer, no more than, no fewer than, no less than, no doubt, not only, not just, not far, "
-        "more than, fewer than, less than, at least, at most, in total, one can, one could, one may, "
+        "no longer, no doubt, not only, not just, not far, in total, one can, one could, one may, "
         "one might, one sees, one side, one another, one of, as well, on the other, with respect, "
         "here, everywhere, apart, together, away",
+    ),
+    # what is at least there, over the number said; None: nothing is
+    (Code.BOUND, 0, "at least, no fewer than, no less than, not less than, not fewer than, a minimum of"),
+    (Code.BOUND, 1, "more than"),
+    (
+        Code.BOUND,
+        None,
+        "at most, no more than, not more than, fewer than, less than, up to, as many as, a maximum of",
     ),
 )
 _SHARE_NOUNS = "part portion share fraction section proportion percentage chunk majority"

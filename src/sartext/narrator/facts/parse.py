@@ -1,6 +1,8 @@
 """The parser of captions: words to items by the lexicon, items to mentions by where they stand in a clause.
 
-Rules, in short. A number, article or word such as "several" belongs to the next noun of its phrase. Things
+Rules, in short. A number, article or word such as "several" belongs to the next noun of its phrase. A number
+that is a bound or one end of a range ("at least three", "between 5 and 10") is none: it says several at most.
+Things
 joined by "and" or commas are one group. A place belongs to the group before it in its clause, to its
 parallel members only ("houses and a street in the middle": the street), or, where a clause begins with it,
 to what follows. "To the left of the bridge" is no place in the image. A share belongs to the group before a
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sartext.narrator.facts.lexicon import NARROWER, Code, Item, lexicon, singular, thing_phrases
+from sartext.narrator.words import normalise_label
 
 _TOKENS = re.compile(
     r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])"  # 1,024
@@ -104,7 +107,15 @@ _LABELS = frozenset(label for label, _, _ in _THINGS.values())
 _OTHER = ("other", "others", "another")
 _OPENERS = frozenset((Code.DETERMINER, Code.PREPOSITION, Code.ARTICLE, Code.IMAGE, Code.ADJECTIVE, Code.STOP))
 _FILLERS = frozenset((Code.DETERMINER, Code.ARTICLE, Code.ADJECTIVE, Code.UNKNOWN, Code.MANY))
-_LEADING_IN = _FILLERS | {Code.VERB, Code.PREPOSITION, Code.OF, Code.GENERIC, Code.IMAGE, Code.NEUTRAL}
+_LEADING_IN = _FILLERS | {
+    Code.VERB,
+    Code.PREPOSITION,
+    Code.OF,
+    Code.GENERIC,
+    Code.IMAGE,
+    Code.NEUTRAL,
+    Code.BOUND,
+}
 _FRAME = frozenset((Code.IMAGE, Code.GENERIC, Code.PART, Code.EDGE))
 
 
@@ -237,14 +248,32 @@ class _Reader:
             return index + 1
         number = int(value)
         if not (self.style == "n" and self.items[index][2] in ("single", "solitary", "lone")):
-            self._quantity(number, "n")
+            least = self._least(index, number)
+            if least is None:
+                self._quantity(number, "n")
+            else:
+                self._quantity(None, "m" if least > 1 else "n")
         if self.negating and self.negated:
             self.negating = False
         return index + 1
 
+    def _least(self, index: int, number: int) -> int | None:
+        """How many a bound or range that ends in this number says there are at least; None: it is no such."""
+        before, value, word = self.items[index - 1] if index else (Code.STOP, None, "")
+        if before == Code.BOUND:
+            return 0 if value is None else number + value
+        first = index - 1 if before == Code.NUMBER and self.items[index][2][0].isdigit() else index - 2
+        if self._code(first) != Code.NUMBER or not (
+            first == index - 1
+            or word in ("to", "or")
+            or (word == "and" and first and self.items[first - 1][2] == "between")
+        ):
+            return None
+        return int(self.items[first][1])
+
     def _article(self, index: int) -> int:
         if self.style != "m" or self.words:
-            self._quantity(1, "a")
+            self._quantity(None if self._code(index - 1) == Code.BOUND else 1, "a")
         if self.negating and self.negated:
             self.negating = False
         return index + 1
@@ -619,6 +648,7 @@ _HANDLERS: dict[int, Callable[[_Reader, int], int]] = {
     Code.SHARE_VERB: _Reader._share_verb,
     Code.WHOLE: _Reader._whole_image,
     Code.NEUTRAL: _Reader._neutral,
+    Code.BOUND: _Reader._neutral,
 }
 
 
@@ -636,14 +666,16 @@ def parse_caption(text: str) -> Facts:
 def same_thing(label: str) -> str:
     """Return the lexicon's name of a class of any source: ``oil tank`` is a ``storage tank``.
 
-    A class that the lexicon lacks is its own name, lower case and singular.
+    It is what the parser makes of one such thing, so that a truth and a caption name it alike. A class that
+    the parser lacks is its own name, lower case and singular.
     """
-    name = " ".join(re.sub(r"[-_]+", " ", label.lower()).split())
+    name = " ".join(re.sub(r"[-_]+", " ", normalise_label(label).lower()).split())
     for phrase in (name, f"{name} area"):
         if phrase in _THINGS:
             return _THINGS[phrase][0]
-    if _AIRCRAFT_TYPE.match(label.lower()):
-        return label.lower()
+    mentions = parse_caption(f"one {name}").mentions
+    if len(mentions) == 1 and not mentions[0].negated:
+        return mentions[0].label
     head, _, last = name.rpartition(" ")
     return f"{head} {singular(last)}".strip()
 

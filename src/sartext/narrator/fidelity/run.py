@@ -34,6 +34,7 @@ from sartext.core.records import Branch, Scene
 from sartext.core.tables import by_scene, read_captions, read_scenes
 from sartext.narrator.a2c import a2c
 from sartext.narrator.damage import DAMAGES, Damage, damage_scene
+from sartext.narrator.facts import same_thing
 from sartext.narrator.fidelity.score import (
     SHARE_TOLERANCE,
     FidelityScore,
@@ -199,9 +200,8 @@ def measure_fidelity(config: Config, out: Path) -> None:
             if branch in _ANNOTATED:
                 own = source.labels if branch == "a2c" else source.covers
                 damaged.setdefault((branch, source.kind, "none", 0.0), FidelityScore()).merge(score)
-                for damage, share, worse in _damaged(
-                    config, source, branch, own if len(own) > 1 else every[branch]
-                ):
+                wide = own if len(set(map(same_thing, own))) > 1 else every[branch]
+                for damage, share, worse in _damaged(config, source, branch, wide):
                     damaged.setdefault((branch, source.kind, damage, share), FidelityScore()).merge(worse)
     write_json(
         out,

@@ -10,6 +10,7 @@ from functools import lru_cache
 from sartext.narrator.facts import Facts, includes, parse_caption
 from sartext.narrator.facts.lexicon import singular
 from sartext.narrator.rewriters.rules import COLOURS
+from sartext.narrator.rewriters.vocabulary import SAR_WORDS, new_relation, new_word
 
 _MIN_WORDS, _MAX_WORDS = 2, 60
 _SLACK_WORDS = 8
@@ -58,18 +59,6 @@ _NUMBERS = {
         )
     )
 }
-# words of what a radar sees: they may be added
-_SAR_WORDS = frozenset(
-    _words(
-        "sar radar image images scene return returns returned echo echoes scatter scatters "
-        "scatterer scatterers scattering backscatter backscattering reflect reflects "
-        "reflecting reflection reflections reflector reflectors strong strongly weak weakly "
-        "bright brightly brighter dark darker low high smooth rough roughness texture "
-        "textured intensity tone tones tonal surface surfaces area areas region regions point "
-        "points spot spots line lines linear edge edges patch patches response responses "
-        "signal signals vegetation"
-    )
-)
 
 
 def check(original: str, answer: str) -> str:
@@ -144,7 +133,7 @@ def _was_there(label: str, original: str) -> bool:
         return True
     # a noun that the lexicon does not hold is its own label
     words = {singular(word) for word in re.findall(r"[a-z]+", original.lower())}
-    return all(word in words or word in _SAR_WORDS for word in label.split())
+    return all(word in words or word in SAR_WORDS for word in label.split())
 
 
 def _counts(original: str, answer: str) -> str:
@@ -191,6 +180,15 @@ def _relations(original: str, answer: str) -> str:
     return f"invented relation ({min(new)})" if new else ""
 
 
+def _vocabulary(original: str, answer: str) -> str:
+    """The parser joins what people tell apart, and skips adjectives, verbs and words it does not know."""
+    if word := new_word(original, answer):
+        return f"new word ({word})"
+    if relation := new_relation(original, answer):
+        return f"invented relation ({relation})"
+    return ""
+
+
 def _relation_words(text: str) -> set[str]:
     return {found.lower() for found in _RELATION.findall(text)}
 
@@ -202,6 +200,7 @@ _TESTS: tuple[Callable[[str, str], str], ...] = (
     _counts,
     _places,
     _relations,
+    _vocabulary,
 )
 
 

@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
 import openai
 
 from sartext.core.config import RewriterConfig
@@ -106,7 +105,9 @@ class OpenAIModel:
         self._failed_in_a_row = 0
         self._end: UserError | None = None
         base_url, key = _endpoint()
-        self._host = urlsplit(base_url).hostname or base_url
+        parts = urlsplit(base_url)
+        self._host = parts.hostname or base_url
+        self._path = parts.path.rstrip("/")
         self._client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=config.timeout_s)
         self._greet()
 
@@ -114,6 +115,7 @@ class OpenAIModel:
         """What an answer depends on beside the prompt and the caption."""
         return {
             "backend": self.name,
+            "endpoint": self._host + self._path,
             "model": self._config.model,
             "temperature": self._config.temperature,
             "max_tokens": self._config.max_tokens,
@@ -127,7 +129,7 @@ class OpenAIModel:
             raise self._refused(error.status_code, "") from None
         except openai.APIConnectionError:
             print(f"sartext: {self._host} does not answer yet; it will be asked again later", file=sys.stderr)
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError):
+        except (openai.OpenAIError, ValueError):
             pass  # not every server has such a list
 
     def ask(self, captions: Sequence[str], keep: Callable[[str, Answer], None]) -> Iterator[str]:
@@ -211,15 +213,19 @@ class OpenAIModel:
                 temperature=config.temperature,
             ) as response:
                 return _read_answer(_body(response, config.timeout_s))
-        except (openai.APITimeoutError, httpx2.TimeoutException):
+        except openai.APITimeoutError:
             raise _RequestError("timed out") from None
         except openai.APIStatusError as error:
             if error.status_code in _RETRIED_STATUSES or error.status_code >= 500:
                 wait_s = _retry_after(error.response.headers.get("retry-after", ""))
                 raise _RequestError(f"status {error.status_code}", wait_s) from None
             raise self._refused(error.status_code, error.message) from None
-        except (openai.APIConnectionError, httpx2.HTTPError):
+        except openai.APIConnectionError:
             raise _RequestError("connection lost") from None
+        except Exception as error:
+            if not (reason := _transport_fault(error)):
+                raise
+            raise _RequestError(reason) from None
 
     def _refused(self, status: int, said: str) -> UserError:
         """The error for a status that no retry mends. It never shows the key."""
@@ -263,6 +269,17 @@ def _endpoint() -> tuple[str, str]:
     if not (key.isascii() and key.isprintable()):
         raise UserError("rewriter openai: OPENAI_API_KEY holds signs that no key has; set it again")
     return base_url, key
+
+
+def _transport_fault(error: Exception) -> str:
+    """Return what went wrong while a body was read, or nothing if `error` is not of the client's transport.
+
+    There openai lets the errors of its HTTP library through; which library that is differs by its version.
+    """
+    classes = [kind for kind in type(error).__mro__ if kind.__module__.startswith("httpx")]
+    if not classes:
+        return ""
+    return "timed out" if any(kind.__name__ == "TimeoutException" for kind in classes) else "connection lost"
 
 
 def _body(response: Any, timeout_s: float) -> bytes:

@@ -29,7 +29,7 @@ COLOURS = frozenset(
     + _words("color colour colors colours colored coloured colorful colourful colorless colourless")
     + _words("multicolored multicoloured multicolor multicolour")
 )
-"""Words of colour; none is in a rewritten caption."""
+"""Words of colour; a rewritten caption has them in names only."""
 
 _OPTICAL_ADJECTIVES = [
     *_words("lush verdant clear transparent limpid turbid muddy murky sunny sunlit shady shaded shadowy"),
@@ -67,6 +67,18 @@ _GREEN_NOUN = (
     + _ALONE
 )
 
+_SOME = rf"(?:(?:the|an?|its|their|some|many|several|few|long|{_TONE}|{_BASE}|and)\s+)*"
+# names ("Red Sea"), and what is no colour before its noun: kept as they are
+_NAME = re.compile(rf"\b(?:{'|'.join(word.capitalize() for word in sorted(COLOURS))})\s+(?:[A-Z][a-z]+)\b")
+_NO_COLOUR = re.compile(
+    r"\b(?:olive\s+(?:trees?|farms?|groves?|orchards?|plantations?)|(?:gold|silver)\s+min(?:es?|ing)|"
+    r"lime\s+(?:trees?|kilns?)|"
+    r"navy\s+(?:ships?|vessels?|boats?|bases?|yards?|ports?|docks?|piers?|aircraft|planes?))\b",
+    re.IGNORECASE,
+)
+# stands for a kept phrase while the rules are at work; a letter that no English caption holds
+_MARK = "\u01c2"
+
 # one after another; each drops or restates what only an optical image shows
 _RULES: tuple[tuple[str, str], ...] = (
     (r"\s+([.,;:!?])", r"\1"),
@@ -74,6 +86,11 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\btrue[\s-]colou?r\b", ""),
     (rf"{_GREEN_PLACE}|\b(?:greenery|greening)\b", "vegetation"),
     (_GREEN_NOUN, r"\1 vegetation"),
+    # "there are some white clouds over the sea", "the sun shines on the beach": what lies there stays
+    (rf"\bthere\s+(?:is|are)\s+{_SOME}{_LIGHT}\s+(?:over|above|across|on|in|near|behind|around)\s+", ""),
+    (rf"\b(there\s+(?:is|are)\s+){_SOME}{_LIGHT}\s+and\s+", r"\1"),
+    (rf"(?:^|(?<=[.;]\s)){_SOME}{_LIGHT}\s+(?:over|above)\s+", ""),
+    (r"\b(?:the\s+)?sun(?:light|shine)?\s+(?:shines|is\s+shining|falls)\s+(?:brightly\s+)?(?:up)?on\s+", ""),
     # a clause about light itself: "and the shadows are long"
     (
         rf"(?:^|(?<=[.;])\s*|,?\s*\b(?:and|while|but|as|where)\s+|,\s*)(?:(?:the|an?|its|their|some|long|dark|deep|"
@@ -98,7 +115,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         rf"\s+)*{_LIGHT}\b(?:\s+(?:of|on|over|in)\s+(?:the\s+|an?\s+|some\s+)?\w+)?",
         "",
     ),
-    (rf"\b(?:(?:the|an?|its|their)\s+)?{_LIGHT}\b", ""),
+    (rf"\b(?:(?:the|an?|its|their|some|many|several)\s+)?{_LIGHT}\b", ""),
     # "different colors and sizes", "shapes and colors"
     (r"\bcolou?rs?\s+and\s+(?=\w)", ""),
     (r"\s+and\s+colou?rs?\b", ""),
@@ -225,6 +242,23 @@ def _guarded(text: str) -> str:
     return text if words - _FUNCTION_WORDS else _FALLBACK
 
 
+def _masked(caption: str) -> tuple[str, list[str]]:
+    """Put a mark for each phrase that is to be kept; return the phrases too."""
+    kept: list[str] = []
+
+    def mask(match: re.Match[str]) -> str:
+        kept.append(match.group())
+        return f"{_MARK}{len(kept) - 1}{_MARK}"
+
+    words = re.findall(r"[A-Za-z]+", caption)
+    if _MARK in caption:
+        return caption, kept
+    # where each word has a capital, a capital makes no name
+    if 2 * sum(word[0].isupper() for word in words) <= len(words):
+        caption = _NAME.sub(mask, caption)
+    return _NO_COLOUR.sub(mask, caption), kept
+
+
 def rewrite_rules(caption: str) -> str:
     """Return an optical caption as one that holds for the SAR image.
 
@@ -232,10 +266,15 @@ def rewrite_rules(caption: str) -> str:
         caption: such as ``many green trees are near a blue lake .``
 
     Returns:
-        Such as ``many trees are near a dark lake.``: no word of colour, no word that the caption does not
-        hold but for ``SAR image``, ``dark``, ``bright``, ``vegetation`` (for "green belt" and the like) and
-        ``can be seen`` (for "is green"). Never empty: ``a SAR image`` if nothing else is left.
+        Such as ``many trees are near a dark lake.``: no word of colour but in a name (``the Red Sea``) or a
+        thing of another sense (``an olive farm``), and no word that the caption does not hold but for ``SAR
+        image``, ``dark``, ``bright``, ``vegetation`` (for "green belt" and the like) and ``can be seen`` (for
+        "is green"). Never empty: ``a SAR image`` if nothing else is left.
     """
-    text = _apply(_RULES, " ".join(caption.split()))
-    rewritten = _guarded(_look(_be(_settled(text))))
+    masked, kept = _masked(" ".join(caption.split()))
+    rewritten = _guarded(_look(_be(_settled(_apply(_RULES, masked)))))
+    if kept:
+        for number, phrase in enumerate(kept):
+            rewritten = rewritten.replace(f"{_MARK}{number}{_MARK}", phrase)
+        rewritten = _articles(rewritten)
     return capital(rewritten) if caption.strip()[:1].isupper() else rewritten

@@ -207,7 +207,7 @@ def _nwpu(tree: Tree) -> None:
 
 def _csv(tree: Tree) -> None:
     name = tree.image(f"{tree.split}.png")
-    rows = [f'/home/author/SAR/{name},"Sentence {number}, of five ."' for number in range(5)]
+    rows = [f'/data/author/SAR/{name},"Sentence {number}, of five ."' for number in range(5)]
     written(tree.path("annotations"), "\n".join(["filepath,caption", *rows]))
 
 
@@ -216,7 +216,7 @@ def _dialogues(tree: Tree) -> None:
     turns = [{"from": "human", "value": "How many ships?"}, {"from": "gpt", "value": "2"}]
     written(
         tree.path("annotations"),
-        [{"id": "0", "image": f"/home/author/SAR/{name}", "conversations": turns}],
+        [{"id": "0", "image": f"/data/author/SAR/{name}", "conversations": turns}],
     )
 
 

@@ -7,6 +7,7 @@ where anything was set aside, ``captions.rejects.csv``.
 import csv
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -248,8 +249,11 @@ def require_out(out: Path, *inputs: Path | None) -> None:
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir():
         raise UserError(f"--out {out}: {above} is a file; expected a folder to write in")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise UserError(f"--out {out}: {above} may not be written to; expected a folder of yours")
+    try:  # asking for the right is not enough: root has it where a file system takes no files
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError:
+        raise UserError(f"--out {out}: {above} may not be written to; expected a folder of yours") from None
 
 
 def _overwritten(written: Path, inputs: Iterable[Path | None]) -> bool:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from sartext.core.errors import UserError
 from sartext.core.records import Scene
-from sartext.dataset.dedupe import duplicates
-from sartext.dataset.leakage import find_leaks, verify_clean
-from sartext.dataset.prints import Part, Print, alike, close_pairs, correlations
+from sartext.dataset.likeness.duplicates import duplicates
+from sartext.dataset.likeness.leakage import find_leaks, verify_clean
+from sartext.dataset.likeness.prints import Part, Print, alike, close_pairs, correlations
 from sartext.sources import resize
 from sartext.sources.hashes import hash_image
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sartext.core.records import Scene, Turn
-from sartext.dataset.dialogues import dialogue_questions, question_type
+from sartext.dataset.questions.dialogues import dialogue_questions, question_type
 from sartext.dataset.text import clean_answer, clean_caption, words
 
 

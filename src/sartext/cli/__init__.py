@@ -23,6 +23,7 @@ _VERBS: dict[str, tuple[str, str, str]] = {
         "simulate",
         "Write simulated sources in the layouts of the real ones.",
     ),
+    "fetch": ("sartext.cli.fetch", "fetch", "Download a source, or check what was placed by hand."),
     "ingest": (
         "sartext.cli.sources",
         "ingest",
@@ -30,6 +31,12 @@ _VERBS: dict[str, tuple[str, str, str]] = {
     ),
     "narrate": ("sartext.cli.narrate", "narrate", "Write captions from boxes, masks or optical twins."),
     "build": ("sartext.cli.dataset", "build", "Build SAR-TEXT from everything narrated."),
+    "audit": (
+        "sartext.cli.dataset",
+        "audit",
+        "Check that no test image, nor its like, is in a training set.",
+    ),
+    "release": ("sartext.cli.release", "release", "Tag a version of SAR-TEXT for DVC."),
     "tokenizer": ("sartext.cli.train", "tokenizer", "Learn the byte-pair vocabulary of a model."),
     "train": ("sartext.cli.train", "train", "Train a model by one or several recipes and seeds."),
     "caption": ("sartext.cli.models", "caption", "Caption images with a CoCa checkpoint."),

@@ -69,6 +69,19 @@ class SimulatorConfig(_Strict):
     sources: dict[str, SplitCounts] = Field(description="images of each source to write, by split")
 
 
+class Download(_Strict):
+    """One file of a source that has a public, stable address."""
+
+    url: str = Field(pattern=r"^https://", description="address")
+    file: str = Field(description="where it is kept, below the source's root")
+    digest: str = Field(
+        pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$",
+        description="as its publisher states it, sha256:HEX or md5:HEX; another digest is refused",
+    )
+    size: Count | None = Field(default=None, description="bytes, if known")
+    unpack: bool = Field(default=False, description="an archive (zip, tar, tar.gz) to unpack into the root")
+
+
 class SourceConfig(_Strict):
     """One source of images: what its files look like and where they lie."""
 
@@ -95,6 +108,16 @@ class SourceConfig(_Strict):
     ignore: list[int | list[int]] = Field(
         default=[], description="mask values or colours of no data, left out of shares"
     )
+    tile_name: str | None = Field(
+        default=None,
+        description=(
+            "pattern of an image's stem that tells what it was cut from, {scene}, and if it says so where: "
+            "{x0}, {x1}, {y0}, {y1}, pixels of that scene"
+        ),
+    )
+    tiles_of: str | None = Field(
+        default=None, description="the source that those larger scenes are of, if it has another name"
+    )
     branches: list[NarratorBranch] = Field(
         default=[], description="narrator branches that caption it; none for optical"
     )
@@ -119,8 +142,14 @@ class SourceConfig(_Strict):
         default=None, description="read at most this many images a split, drawn by seed"
     )
     licence: str = Field(description="licence or terms")
+    redistribute: bool = Field(
+        default=False, description="whether those let others pass the images on: they go into a release"
+    )
     citation: str = Field(description="paper or page the source comes from")
     obtain: str = Field(description="what to download and where to put it, said when the folder is missing")
+    downloads: list[Download] = Field(
+        default=[], description="its files that `sartext fetch` gets; the rest is as `obtain` says"
+    )
 
     @property
     def folder(self) -> Path:
@@ -135,6 +164,9 @@ class ImagesConfig(_Strict):
     size: Positive = Field(description="side of the square the models see, pixels")
     max_rejected_share: Share = Field(
         description="more images than this set aside in one source stops the run"
+    )
+    max_pixels: Positive = Field(
+        default=4_000_000, description="an image of more pixels is cut into tiles that do not overlap"
     )
     stretch_low: Annotated[float, Field(ge=0, lt=100)] = Field(
         default=1.0, description="percentile of a raster of more than 8 bits drawn black"
@@ -250,7 +282,11 @@ class DatasetConfig(_Strict):
     phash_distance: Count = Field(
         default=1, description="perceptual hashes at most this far apart (bits) are duplicates"
     )
+    max_caption_words: Positive = Field(
+        default=77, description="a caption of more words is dropped and counted"
+    )
     questions_per_image: Positive = Field(default=6, description="at most this many questions an image")
+    shard_images: Positive = Field(default=4096, description="most images of a WebDataset shard")
 
 
 class TrainingConfig(_Strict):

@@ -74,6 +74,9 @@ class Scene:
         dialogue: questions and answers the source itself gives.
         annotated: whether a whole annotation exists: an image may be annotated as holding nothing, and one
             that lost a faulty box is not annotated, since its counts would be wrong.
+        group: name of the larger scene or acquisition it was cut from, ``SOURCE/NAME``; images of one group
+            show one place and lie in one split. None: it stands alone.
+        window: where it was cut from that scene: left, top, right, bottom, pixels of it; None if not known.
     """
 
     scene_id: str
@@ -91,6 +94,8 @@ class Scene:
     captions: tuple[str, ...] = ()
     dialogue: tuple[Turn, ...] = ()
     annotated: bool = True
+    group: str | None = None
+    window: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

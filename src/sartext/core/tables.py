@@ -36,6 +36,8 @@ def _schemas() -> dict[type, Any]:
                 ("captions", pa.list_(text)),
                 ("dialogue", pa.list_(turn)),
                 ("annotated", pa.bool_()),
+                ("group", text),
+                ("window", pa.list_(pa.int32(), 4)),
             ]
         ),
         Caption: pa.schema([("scene_id", text), ("branch", text), ("caption", text)]),
@@ -112,6 +114,7 @@ def read_scenes(path: Path | str) -> list[Scene]:
         row["cover"] = dict(row["cover"] or ())
         row["captions"] = tuple(row["captions"] or ())
         row["dialogue"] = tuple(Turn(**turn) for turn in row["dialogue"] or ())
+        row["window"] = None if row["window"] is None else tuple(row["window"])
         scenes.append(Scene(**row))
     return scenes
 

@@ -8,8 +8,9 @@ from sartext.core.errors import UserError
 from sartext.core.files import read_json, write_json
 from sartext.core.records import BRANCHES, Caption, Question, Scene
 from sartext.core.tables import by_scene, read_captions, read_scenes, write_records
+from sartext.dataset.about.statistics import statistics
 from sartext.dataset.exports import write_exports
-from sartext.dataset.leakage import verify_clean
+from sartext.dataset.likeness.leakage import verify_clean
 from sartext.dataset.parts import (
     Dropped,
     Gathered,
@@ -21,7 +22,6 @@ from sartext.dataset.parts import (
     write_dropped,
 )
 from sartext.dataset.questions import questions_for
-from sartext.dataset.statistics import statistics
 from sartext.dataset.text import clean_caption
 
 _BOXES = ("coco", "voc", "yolo", "dota")

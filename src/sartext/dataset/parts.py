@@ -11,9 +11,9 @@ from sartext.core.errors import UserError
 from sartext.core.files import atomic_path
 from sartext.core.records import SPLITS, Modality, Scene
 from sartext.core.tables import read_scenes
-from sartext.dataset.dedupe import duplicates
-from sartext.dataset.leakage import Leak, find_leaks, verify_clean
-from sartext.dataset.prints import Print, benchmark_prints, read_prints
+from sartext.dataset.likeness.duplicates import duplicates
+from sartext.dataset.likeness.leakage import Leak, find_leaks, verify_clean
+from sartext.dataset.likeness.prints import Print, benchmark_prints, read_prints
 
 
 @dataclass(frozen=True)

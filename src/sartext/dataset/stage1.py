@@ -7,7 +7,6 @@ from sartext.core.errors import UserError
 from sartext.core.files import write_json
 from sartext.core.records import QUESTION_TYPES, Caption, Question, Scene
 from sartext.core.tables import write_records
-from sartext.dataset.dialogues import dialogue_questions
 from sartext.dataset.parts import (
     Dropped,
     by_split,
@@ -18,6 +17,7 @@ from sartext.dataset.parts import (
     sources_of,
     write_dropped,
 )
+from sartext.dataset.questions.dialogues import dialogue_questions
 from sartext.dataset.text import clean_caption
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sartext.core.files import atomic_folder, write_json
 from sartext.core.records import SPLITS, Caption, Question, Scene
-from sartext.dataset.dialogues import conversation
+from sartext.dataset.questions.dialogues import conversation
 
 
 def write_exports(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sartext.core.records import Scene
-from sartext.dataset.prints import Likeness, Print, alike_within
+from sartext.dataset.likeness.prints import Likeness, Print, alike_within
 
 
 def duplicates(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sartext.core.errors import UserError
-from sartext.dataset.prints import Likely, Print, alike
+from sartext.dataset.likeness.prints import Likely, Print, alike
 
 
 @dataclass(frozen=True, slots=True)

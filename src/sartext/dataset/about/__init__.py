@@ -1,0 +1,1 @@
+"""What is told of SAR-TEXT: statistics, datasheet, Croissant metadata."""

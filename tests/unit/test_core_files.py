@@ -1,6 +1,8 @@
 """Atomic writes, manifests, tables, seeds and code digests."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         killed_half_way()
     assert files.read_json(path) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+
+
+@pytest.mark.parametrize("kind", ["atomic_path", "atomic_folder"])
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "table.one.json"
+    script = (
+        f"import os, signal; from sartext.core.files import {kind} as write\n"
+        f"with write({str(target)!r}) as temporary:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], check=False)
+    assert killed.returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1, "it left a half file"
+    write = getattr(files, kind)
+    with write(target) as outer:
+        with write(target) as inner:  # one at work is left alone
+            assert outer.exists()
+            assert inner.exists()
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:

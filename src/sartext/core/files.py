@@ -1,5 +1,6 @@
 """Atomic writes, digests and manifests. A killed job leaves no half file."""
 
+import glob
 import hashlib
 import json
 import os
@@ -22,6 +23,27 @@ _DIGITS = bytes(ord("0" if code in b"0123456789" else " ") for code in range(256
 _LONG_NUMBER = b"0" * len(str(1 << 63))
 
 
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left of their writing of `path`; their number stands in its name."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
+        owner = left.name.removeprefix(f".{path.stem}.").partition("-")[0]
+        if owner.isdecimal() and not _alive(owner):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` if the block ends without an error.
@@ -30,7 +52,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    _sweep(path)
+    prefix = f".{path.stem}.{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -48,11 +72,13 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
     """Give an empty temporary folder beside `path`; it takes the place of `path` if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    _sweep(path)
+    prefix = f".{path.stem}.{os.getpid()}-"
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, suffix=path.suffix, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o755)
-        old = path.with_name(f".{path.name}.old-{os.getpid()}")
+        old = path.with_name(f"{prefix}old{path.suffix}")
         if path.exists():
             path.replace(old)
         temporary.replace(path)

@@ -53,12 +53,15 @@ def _schemas() -> dict[type, Any]:
     }
 
 
-def _row(record: Any) -> dict[str, Any]:
-    """A record, or a box or turn of it, as a dictionary; `dataclasses.asdict` copies every value, slowly."""
+def record_row(record: Any) -> dict[str, Any]:
+    """Return a record, or a box or turn of it, as a dictionary of plain values.
+
+    `dataclasses.asdict` copies every value, slowly.
+    """
     row = {name: getattr(record, name) for name in record.__slots__}
     if isinstance(record, Scene):
-        row["boxes"] = [_row(box) for box in record.boxes]
-        row["dialogue"] = [_row(turn) for turn in record.dialogue]
+        row["boxes"] = [record_row(box) for box in record.boxes]
+        row["dialogue"] = [record_row(turn) for turn in record.dialogue]
         row["cover"] = sorted(record.cover.items())
     return row
 
@@ -72,7 +75,7 @@ def write_records(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([_row(record) for record in records], schema=_schemas()[kind])
+    table = pa.Table.from_pylist([record_row(record) for record in records], schema=_schemas()[kind])
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 

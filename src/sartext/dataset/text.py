@@ -3,11 +3,26 @@
 import re
 import unicodedata
 
+# control, private, unassigned and half characters, where they are no white space; and the sign for lost ones
+_BROKEN = ("Cc", "Co", "Cn", "Cs")
+_LOST = "\ufffd"
+
 
 def fold(text: str) -> str:
     """Return `text` in Unicode's composed form, unprintable characters as spaces, white space folded."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     composed = unicodedata.normalize("NFC", text)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in composed).split())
+
+
+def _broken(text: str) -> bool:
+    if text.isascii() and text.isprintable():
+        return False
+    return any(
+        letter == _LOST or (unicodedata.category(letter) in _BROKEN and not letter.isspace())
+        for letter in text
+    )
 
 
 def clean_caption(text: str) -> str:
@@ -22,6 +37,26 @@ def clean_caption(text: str) -> str:
         return ""
     closed = folded if folded[-1] in "!?" else f"{folded}."
     return closed[0].upper() + closed[1:]
+
+
+def checked_caption(text: str, most_words: int) -> tuple[str, str | None]:
+    """Return a caption cleaned, and None; or as it was, and why it is dropped.
+
+    Reasons: ``not printable`` (control, private or lost characters: the text is damaged), ``empty`` (no
+    letter), ``too long``.
+
+    Args:
+        text: as it was written.
+        most_words: a longer one is dropped: what a model cuts off it would learn wrongly.
+    """
+    if _broken(text):
+        return text, "not printable"
+    cleaned = clean_caption(text)
+    if not cleaned:
+        return text, "empty"
+    if len(words(cleaned)) > most_words:
+        return text, "too long"
+    return cleaned, None
 
 
 def clean_answer(text: str) -> str:

@@ -1,161 +1,166 @@
+"""Which images count as the same: equal pixels, or close hashes and the same texture."""
+
+from pathlib import Path
+
 import numpy as np
 import pytest
-from dataset_files import as_stack, make_image, nudged
-from hypothesis import given
-from hypothesis import strategies as st
+from dataset_files import Pixels, ingested, make_config, make_image, nudged
+from likeness_files import copies, jpeg, make_scene, prints_of, speckle, stretched
+from PIL import Image
 
 from sartext.core.errors import UserError
-from sartext.core.records import Scene
-from sartext.dataset.likeness.duplicates import duplicates
-from sartext.dataset.likeness.leakage import find_leaks, verify_clean
-from sartext.dataset.likeness.prints import Part, Print, alike, close_pairs, correlations
+from sartext.dataset.likeness.looks import describe, looks_of, same_texture
+from sartext.dataset.likeness.prints import Prints, benchmark_prints, read_prints
+from sartext.dataset.likeness.same import find_same
 from sartext.sources import resize
-from sartext.sources.hashes import hash_image
 
 
-def printed(name: str, image: np.ndarray, part: Part = "image") -> Print:
-    stack = as_stack(image)
-    own = hash_image(stack)
-    return Print(name, part, own.sha256, int(own.phash, 16), resize(stack, 32)[None], 0)
+def texture(first: Pixels, second: Pixels, size: int = 64) -> bool:
+    """Whether two images have the same texture, whatever their hashes."""
+    looks = looks_of(prints_of(("a/1", first), ("a/2", second), size=size), np.array([0, 1]))
+    return bool(same_texture(looks, np.array([0]), np.array([1]))[0])
 
 
-@given(
-    st.lists(st.integers(0, 2**64 - 1), max_size=8), st.lists(st.integers(0, 2**64 - 1), max_size=8),
-    st.integers(0, 40),
+def gradient(right: float, down: float, curve: float = 0) -> Pixels:
+    y, x = np.mgrid[0:256, 0:256] / 255
+    return (20 + right * x + down * y + curve * (x - 0.5) ** 2).astype(np.uint8)
+
+
+def ship(name: str, mean: float) -> Pixels:
+    """A bright ship of one shape in the middle of dark sea."""
+    image = speckle(name, mean).copy()
+    image[118:138, 100:156] = 240
+    return image
+
+
+@pytest.mark.parametrize("size", [64, 224])
+@pytest.mark.parametrize("mean", [12, 60])
+def test_a_copy_of_speckle_is_the_same_and_other_speckle_is_not(size: int, mean: float) -> None:
+    image = speckle("one", mean)
+    for what, copy in copies(image).items():
+        if (mean, what) != (12, "less contrast"):  # half of nearly nothing
+            assert texture(image, copy, size), what
+    assert not texture(image, speckle("two", mean), size)
+    assert not texture(image, image[::-1], size)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        gradient(0, 0), gradient(60, 0), gradient(90, 110), gradient(200, 20), gradient(0, 40, 150),
+        np.full((256, 256), 255, np.uint8),
+    ],
 )  # fmt: skip
-def test_close_pairs_are_those_of_counting_bits_one_by_one(
-    left: list[int], right: list[int], most: int
-) -> None:
-    # a few close ones too: random words are 32 bits apart
-    left = left + [value ^ 5 for value in right]
-    naive = {
-        (i, j, distance)
-        for i, a in enumerate(left)
-        for j, b in enumerate(right)
-        if (distance := bin(a ^ b).count("1")) <= most
-    }
-    found = [
-        triple
-        for rows, columns, bits in close_pairs(np.array(left, np.uint64), np.array(right, np.uint64), most)
-        for triple in zip(rows.tolist(), columns.tolist(), bits.tolist(), strict=True)
-    ]
-    assert set(found) == naive
-    assert len(found) == len(naive)
+def test_flat_and_smooth_chips_are_the_same_only_if_their_pixels_are_equal(image: Pixels) -> None:
+    again = nudged(image)
+    prints = prints_of(("s/1", image), ("s/2", image), ("s/3", again), ("s/4", jpeg(image, 90)))
+    same = find_same(prints, 8)
+    assert same.pixels[0] == same.pixels[1] != same.pixels[2]
+    assert len(same.first) == 0
 
 
-def test_many_rows_are_compared_in_pieces() -> None:
-    hashes = np.arange(1500, dtype=np.uint64) << np.uint64(20)
-    found = [
-        pair
-        for rows, columns, _ in close_pairs(hashes, hashes, 0)
-        for pair in zip(rows, columns, strict=True)
-    ]
-    assert found == [(i, i) for i in range(1500)]
+@pytest.mark.parametrize("mean", [2, 6, 25])
+def test_ships_of_one_shape_in_other_waters_are_not_the_same(mean: float) -> None:
+    prints = prints_of(*((f"s/{n}", ship(f"{n}", mean)) for n in range(4)))
+    prints.phash[:] = prints.phash[0]
+    assert len(find_same(prints, 8).first) == 0
+    again = prints_of(("s/1", ship("1", 25)), ("s/2", jpeg(ship("1", 25), 90)))
+    again.phash[:] = again.phash[0]
+    assert len(find_same(again, 8).first) == 1
 
 
-def test_correlation_is_pearson_s() -> None:
-    one, two = printed("1", make_image("one")), printed("2", make_image("two"))
-    expected = np.corrcoef(one.stack.ravel(), two.stack.ravel())[0, 1]
-    assert correlations([one, one], [two, one]) == pytest.approx([expected, 1.0], abs=1e-5)
-    flat = printed("flat", np.full((64, 64), 7, np.uint8))
-    assert correlations([flat], [flat])[0] == 0
+def test_a_tenth_of_pixels_that_saturate_do_not_hide_a_copy() -> None:
+    image = make_image("town", 256)
+    assert texture(image, stretched(image, 1, 90))
 
 
-def test_equal_pixels_are_exact_and_a_nudge_is_near() -> None:
-    image = make_image("harbor")
-    same, near, other = (
-        printed("same", image),
-        printed("near", nudged(image)),
-        printed("other", make_image("sea")),
-    )
-    assert near.sha256 != same.sha256
-    found = alike([printed("test", image)], [other, near, same], 2)
-    assert [(one.second, one.kind) for one in found] == [(2, "exact")]
-    found = alike([printed("test", image)], [other, near], 2)
-    assert [(one.second, one.kind) for one in found] == [(1, "near")]
-    # a brighter copy with less contrast is the same scene
-    faded = printed("faded", (image // 2 + 60).astype(np.uint8))
-    assert [one.kind for one in alike([faded], [same], 4)] == ["near"]
-
-
-def test_an_equal_perceptual_hash_of_unlike_images_is_no_duplicate() -> None:
-    """Featureless chips share a perceptual hash by chance: noise of sea and noise of sea."""
-    draw = np.random.default_rng(0)
-    chips = [
-        Print(f"sea/{n}", "image", f"{n}", 0xABCD, draw.integers(90, 110, (1, 32, 32, 1), dtype=np.uint8), 0)
-        for n in range(4)
-    ]
-    flat = [
-        Print(f"flat/{n}", "image", f"f{n}", 0xABCD, np.full((1, 32, 32, 1), 10 * n, np.uint8), 0)
-        for n in range(3)
-    ]
-    assert find_leaks(chips[:1], chips[1:] + flat, 1) == []
-    scenes = [Scene(one.scene_id, "s", "train", "sar", "1.png", 32, 32) for one in chips + flat]
-    assert duplicates(scenes, chips + flat, {}, 1) == {}
+def test_equal_pixels_and_near_ones_are_found_and_others_not() -> None:
+    harbor, sea = make_image("harbor"), make_image("sea")
+    prints = prints_of(
+        ("a/1", harbor), ("a/2", sea), ("b/1", harbor), ("b/2", nudged(harbor)), ("b/3", make_image("field")),
+        size=32,
+    )  # fmt: skip
+    same = find_same(prints, 2)
+    assert same.pixels[0] == same.pixels[2]
+    assert len(set(same.pixels.tolist())) == 4
+    pair = {int(same.first[0]), int(same.second[0])}
+    assert len(same.first) == 1
+    assert pair == {int(same.pixels[0]), int(same.pixels[3])}
 
 
 def test_hashes_further_apart_than_the_profile_allows_are_left_alone() -> None:
     image = make_image("field")
-    one = printed("one", image)
-    two = Print("two", "image", "other", one.phash ^ 0b111, one.stack, 0)
-    assert find_leaks([one], [two], 2) == []
-    assert [leak.distance for leak in find_leaks([one], [two], 3)] == [3]
+    prints = prints_of(("a/1", image), ("a/2", nudged(image)))
+    prints.phash[1] = prints.phash[0] ^ np.uint64(0b111)
+    assert len(find_same(prints, 2).first) == 0
+    assert find_same(prints, 3).bits.tolist() == [3]
 
 
-def test_the_closest_test_image_is_reported_once_a_training_scene() -> None:
-    image = make_image("bridge")
-    tests = [printed("t/near", nudged(image)), printed("t/same", image), printed("t/twin", image, "twin")]
-    leaks = find_leaks(tests, [printed("train/1", image)], 2)
-    assert [(leak.test, leak.train, leak.kind, leak.distance) for leak in leaks] == [
-        ("t/same", "train/1", "exact", 0)
+def test_two_thousand_flat_chips_of_one_hash_are_no_pairs() -> None:
+    flat = [(f"s/{n}", np.full((8, 8), 1 + n % 200, np.uint8)) for n in range(2000)]
+    same = find_same(prints_of(*flat, size=32), 4)
+    assert len(same.first) == 0
+    assert len(set(same.pixels.tolist())) == 200
+
+
+def test_the_small_copy_is_averaged_by_area() -> None:
+    """224 pixels into 64 cells, 3.5 a cell: an image of whole cells repeated gives back the same bits."""
+    image = speckle("cells", 80, 32)
+    looks = [
+        describe(np.kron(image, np.ones((factor, factor)))[None].astype(np.float32)) for factor in (2, 7)
     ]
+    assert (looks[0].words == looks[1].words).mean() > 0.99
+    assert (looks[0].textured == looks[1].textured).all()
 
 
-def test_what_is_left_is_checked_again() -> None:
-    image = make_image("town")
-    with pytest.raises(UserError, match=r"stage 1: 1 images still coincide.*train/1 with t/1"):
-        verify_clean([printed("t/1", image)], [printed("train/1", image)], 1, "stage 1")
-    verify_clean([printed("t/1", image)], [printed("train/1", make_image("forest"))], 1, "stage 1")
-
-
-def scenes_of(*entries: tuple[str, str]) -> list[Scene]:
-    return [Scene(name, "s", split, "sar", "1.png", 96, 96) for name, split in entries]  # type: ignore[arg-type]
-
-
-def test_of_equal_images_the_one_with_more_captions_stays() -> None:
-    image, other = make_image("a"), make_image("b")
-    scenes = scenes_of(("s/1", "train"), ("s/2", "train"), ("s/3", "val"), ("s/4", "train"))
-    prints = [
-        printed("s/1", image),
-        printed("s/2", image),
-        printed("s/3", nudged(image)),
-        printed("s/4", other),
-    ]
-    assert duplicates(scenes, prints, {"s/1": 1, "s/2": 2, "s/3": 1, "s/4": 1}, 2) == {
-        "s/1": ("s/2", "exact"), "s/3": ("s/2", "near"),
-    }  # fmt: skip
-    # as many captions: train before val, then by name
-    assert set(duplicates(scenes, prints, dict.fromkeys(("s/1", "s/2", "s/3", "s/4"), 1), 2)) == {
-        "s/2",
-        "s/3",
+def test_prints_are_read_row_by_row_with_their_twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = make_config(pairs={"format": "pairs", "branches": ["pair"]})
+    scenes = [make_scene(f"pairs/{n}", twin="o.png") for n in (1, 2)]
+    images = [make_image(str(n)) for n in (1, 2)]
+    twins = [make_image(f"{n}o", channels=3) for n in (1, 2)]
+    ingested(config, scenes, images, twins)
+    prints = Prints.joined([read_prints(config, "pairs", scenes)])
+    assert prints.scene_ids.tolist() == ["pairs/1", "pairs/1", "pairs/2", "pairs/2"]
+    assert prints.twin.tolist() == [False, True, False, True]
+    greys = {
+        int(place): grey
+        for places, batch in prints.grey(np.array([3, 0]))
+        for place, grey in zip(places, batch, strict=True)
     }
+    assert np.allclose(greys[0], resize(twins[1], 32).mean(axis=2), atol=1e-3)
+    assert np.allclose(greys[1], resize(images[0][..., None], 32)[..., 0])
 
 
-def test_a_copy_of_a_dropped_image_is_dropped_too() -> None:
-    image = make_image("c")
-    near = nudged(image)
-    scenes = scenes_of(("s/1", "train"), ("s/2", "train"), ("s/3", "train"))
-    prints = [printed("s/1", image), printed("s/2", near), printed("s/3", near)]
-    assert duplicates(scenes, prints, {"s/1": 3, "s/2": 2, "s/3": 1}, 2) == {
-        "s/2": ("s/1", "near"), "s/3": ("s/1", "exact"),
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "value"), [(1, "12ab"), (1, "z" * 64), (2, "xyz"), (2, "00"), (3, ""), (4, "0" * 17)]
+)
+def test_a_damaged_table_of_hashes_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: int, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = make_config(pairs={"format": "pairs", "branches": ["pair"]})
+    scenes = [make_scene("pairs/1", twin="o.png")]
+    ingested(config, scenes, [make_image("1")], [make_image("2", channels=3)])
+    path = config.results / "scenes" / "pairs" / "hashes.csv"
+    header, line = path.read_text().splitlines()
+    fields = line.split(",")
+    fields[column] = value
+    path.write_text(f"{header}\n{','.join(fields)}\n")
+    with pytest.raises(UserError, match=r"hashes\.csv: pairs/1: .*ingest the source again"):
+        read_prints(config, "pairs", scenes)
 
 
-def test_two_acquisitions_over_one_optical_twin_both_stay() -> None:
-    optical = make_image("place", channels=3)
-    scenes = scenes_of(("s/1", "train"), ("s/2", "train"))
-    prints = [
-        printed("s/1", make_image("may")), printed("s/1", optical, "twin"),
-        printed("s/2", make_image("june")), printed("s/2", optical, "twin"),
-    ]  # fmt: skip
-    assert duplicates(scenes, prints, {}, 2) == {}
+def test_benchmark_images_have_the_names_of_their_scenes(tmp_path: Path) -> None:
+    images = make_config(boxes={"format": "coco", "branches": ["a2c"]}).images
+    with pytest.raises(UserError, match="no benchmark there"):
+        benchmark_prints(tmp_path, images)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="no image in"):
+        benchmark_prints(tmp_path, images)
+    for task in ("vqa", "captioning"):
+        (tmp_path / task / "images").mkdir(parents=True)
+        Image.fromarray(make_image("x")).save(tmp_path / task / "images" / "hrsid__7.png")
+    prints = benchmark_prints(tmp_path, images)
+    assert prints.scene_ids.tolist() == ["hrsid/7"]
+    assert prints.sha256[0] == prints_of(("hrsid/7", make_image("x"))).sha256[0]

@@ -1,222 +1,264 @@
-"""Every question about random scenes is answered again by the test's own reading of boxes and shares."""
+"""Questions about scenes: true, answerable, and in English."""
 
 import re
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from questions_scenes import CLASSES, at, random_scenes, scene, true_answer
 
-from sartext.core.records import QUESTION_TYPES, Box, Question, Scene
-from sartext.dataset import questions_for
-
-OBJECTS = {"ship": "ships", "aircraft": "aircraft", "bridge": "bridges", "storage tank": "storage tanks"}
-COVERS = {"water": "water", "road": "roads", "building": "buildings", "vegetation": "vegetation"}
-ROWS = {"upper": 0, "top": 0, "left": 1, "right": 1, "center": 1, "lower": 2, "bottom": 2}
-COLUMNS = {"left": 0, "top": 1, "bottom": 1, "center": 1, "right": 2}
-PLACES = (
-    "upper left",
-    "top",
-    "upper right",
-    "left",
-    "center",
-    "right",
-    "lower left",
-    "bottom",
-    "lower right",
-)
+from sartext.core.config import NarratorConfig
+from sartext.core.records import QUESTION_TYPES, Question, Scene
+from sartext.dataset.questions import ask
+from sartext.dataset.questions.candidates import Candidate, candidates
+from sartext.dataset.questions.dialogues import question_type
+from sartext.dataset.questions.facts import known_of
+from sartext.dataset.questions.wordings import FORMS, worded
+from sartext.narrator.sa2c import sa2c
 
 
-def scene(
-    boxes: list[Box], cover: dict[str, float] | None = None, name: str = "q/1", **more: object
-) -> Scene:
-    return Scene(name, "q", "train", "sar", "1.png", 240, 120, boxes=tuple(boxes), cover=cover or {}, **more)
+def possible(one: Scene, objects: list[str] | None = None, covers: list[str] | None = None) -> set[Candidate]:
+    """All that may be asked of a scene, with the answer."""
+    return set(candidates(known_of(one, objects, covers)))
 
 
-def at(label: str, x: float, y: float) -> Box:
-    return Box(label, x - 2, y - 2, 4, 4)
+def forms(found: set[Candidate]) -> set[str]:
+    return {subject[0] for subject, _ in found}
 
 
-def cells(box: Box, margin: float) -> set[tuple[int, int]]:
-    """Thirds (row, column) that the centre lies in or comes closer to than `margin` of the side."""
-    edges = (float("-inf"), 1 / 3, 2 / 3, float("inf"))
-
-    def thirds(share: float) -> list[int]:
-        return [third for third in range(3) if edges[third] - margin < share < edges[third + 1] + margin]
-
-    return {(row, column) for row in thirds((box.y + 2) / 120) for column in thirds((box.x + 2) / 240)}
+def asked_of(scenes: list[Scene], limit: int = 6, seed: int = 0) -> list[tuple[Scene, Question]]:
+    told = ask(scenes, limit, seed, lambda _: CLASSES)
+    return [(one, question) for one in scenes for question in told[one.scene_id]]
 
 
-def cell(place: str) -> tuple[int, int]:
-    parts = place.split()
-    return (ROWS[parts[0]], COLUMNS[parts[-1]])
-
-
-def label_of(noun: str, table: dict[str, str]) -> str:
-    found = [label for label, many in table.items() if noun in (label, many)]
-    assert len(found) == 1, noun
-    return found[0]
-
-
-def inside(boxes: list[Box], label: str, place: str) -> list[Box]:
-    """Boxes of the class that lie in this third, or might."""
-    return [box for box in boxes if box.label == label and cell(place) in cells(box, 1 / 25)]
-
-
-def answered(question: str, boxes: list[Box], cover: dict[str, float]) -> str:
-    """The answer of a question, read by other means than it was written."""
-    counts = Counter(box.label for box in boxes)
-    part = r"(?: the)? (?P<place>center|[a-z ]+?) ?(?:part)? of the image\?"
-    if match := re.fullmatch(r"(?:Is there|Does) an? (?P<n>.+?) (?:lie )?in" + part, question):
-        return "yes" if inside(boxes, match["n"], match["place"]) else "no"
-    if match := re.fullmatch(
-        r"(?:Is there|Can|Does the image show) an? (.+?)(?: in the image| be seen in the image)?\?", question
-    ):
-        return "yes" if counts[match[1]] else "no"
-    if match := re.fullmatch(
-        r"(?:How many|What is the number of) (.+?)(?: are there in the image| can be seen)?\?", question
-    ):
-        return str(counts[label_of(match[1], OBJECTS)])
-    if match := re.fullmatch(r"(?:Is|Are) there more than (\d+) (.+) in the image\?", question):
-        return "yes" if counts[label_of(match[2], OBJECTS)] > int(match[1]) else "no"
-    if match := re.fullmatch(r"(?:Are there|Does the image show) more (.+) than (.+)\?", question):
-        first, second = (counts[label_of(noun, OBJECTS)] for noun in match.groups())
-        return "yes" if first > second else "no"
-    if match := re.fullmatch(r"Is a larger area covered by (.+) than by (.+)\?", question):
-        first, second = (cover[label_of(noun, COVERS)] for noun in match.groups())
-        return "yes" if first > second else "no"
-    if match := re.fullmatch(
-        r"(?:Is|Are) (?:there any|any part of the image covered by) (.+?)(?: in the image)?\?", question
-    ):
-        return "yes" if cover.get(label_of(match[1], COVERS), 0) > 0 else "no"
-    if "land cover" in question:
-        return max(cover, key=lambda name: cover[name])
-    if match := re.fullmatch(
-        r"(?:Where|In which part of the image) (is|are most of) the (.+?)(?: in the image)?\?", question
-    ):
-        own = [box for box in boxes if box.label == label_of(match[2], OBJECTS)]
-        (place,) = [
-            place for place in PLACES if 2 * sum(cells(box, 0) == {cell(place)} for box in own) > len(own)
-        ]
-        return place
-    if question in ("What is the most common object in the image?", "Which kind of object is most frequent?"):
-        return counts.most_common(1)[0][0]
-    match = re.fullmatch(r"What (?:kind of object is|lies) in the" + part.replace("(?: the)?", ""), question)
-    assert match, question
-    (there,) = {box.label for box in boxes if cell(match["place"]) in cells(box, 1 / 25)}
-    return there
-
-
-boxes_of = st.lists(
-    st.builds(at, st.sampled_from(sorted(OBJECTS)), st.integers(0, 240), st.integers(0, 120)), max_size=14
-)
-pixels_of = st.dictionaries(st.sampled_from(sorted(COVERS)), st.integers(1, 100), max_size=4)
-
-
-@given(boxes_of, pixels_of, st.integers(0, 60), st.integers(0, 5), st.integers(1, 12))
-def test_answers_are_true_of_random_scenes(
-    boxes: list[Box], pixels: dict[str, int], rest: int, seed: int, limit: int
-) -> None:
-    total = sum(pixels.values()) + rest
-    cover = {name: count / total for name, count in pixels.items()}
-    asked = questions_for(scene(boxes, cover), limit, seed, list(OBJECTS), list(COVERS))
-    assert len(asked) <= limit
-    assert bool(asked) or not (boxes or pixels)
-    assert len({question.question for question in asked}) == len(asked)
-    for question in asked:
-        assert question.type in QUESTION_TYPES
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 9))
+def test_answers_are_true_of_random_scenes(seed: int, limit: int) -> None:
+    scenes = random_scenes(seed, 20)
+    for one, question in asked_of(scenes, limit, seed):
+        assert true_answer(question.question, one) == question.answer, question
         assert question.answer == question.answer.lower()
-        assert question.scene_id == "q/1"
-        assert answered(question.question, boxes, cover) == question.answer, question
-
-
-def many(count: int, objects: list[str] | None = None, covers: list[str] | None = None) -> list[Question]:
-    """Questions about scenes of one to five ships, spread about, some with a bridge."""
-    asked = []
-    for number in range(count):
-        ships = [
-            at("ship", 20 + 47 * n * (number + 1) % 200, 10 + 31 * n % 100) for n in range(1 + number % 5)
+        assert question.scene_id == one.scene_id
+    for own in ask(scenes, limit, seed, lambda _: CLASSES).values():
+        assert len({question.question for question in own}) == len(own) <= limit
+        assert [question.question_id for question in own] == [
+            f"{question.scene_id}#{number}" for number, question in enumerate(own, start=1)
         ]
-        bridge = [at("bridge", 120, 60)] if number % 3 == 0 and objects != ["ship"] else []
-        cover = {"water": 0.6, "road": 0.4} if covers else {}
-        asked += questions_for(scene(ships + bridge, cover, f"q/{number}"), 8, 0, objects, covers)
-    return asked
 
 
-def test_yes_and_no_are_balanced_by_type() -> None:
-    asked = many(300, sorted(OBJECTS), sorted(COVERS))
-    for kind in ("presence", "comparison", "land cover"):
-        answers = Counter(q.answer for q in asked if q.type == kind and q.answer in ("yes", "no"))
-        assert sum(answers.values()) > 150
-        assert 0.4 < answers["yes"] / sum(answers.values()) < 0.6, (kind, answers)
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6))
+def test_all_that_may_be_asked_is_true_in_every_wording(seed: int) -> None:
+    for one in random_scenes(seed, 4):
+        for subject, answer in possible(one, *CLASSES):
+            for variant in range(FORMS[subject[0]].variants):
+                question, told = worded(subject, answer, variant)
+                assert true_answer(question, one) == told, question
+
+
+def test_every_form_has_four_wordings_at_least_and_all_are_used() -> None:
+    asked = [question for _, question in asked_of(random_scenes(1, 600))]
+    assert {question.type for question in asked} == set(QUESTION_TYPES)
+    for form in FORMS.values():
+        assert len({*form.wordings, *form.reversed}) >= 4
+        for wording in form.wordings + form.reversed:
+            pattern = re.sub(r"\\{\w+\\}", ".+", re.escape(wording))
+            assert [q for q in asked if q.type == form.type and re.fullmatch(pattern, q.question)], wording
+
+
+@pytest.mark.parametrize(
+    ("subject", "answer", "expected"),
+    [
+        (("object", "aircraft"), "no", "Is there an aircraft in the image? no"),
+        (("object", "A220"), "yes", "Can an A220 be seen in the image? yes"),
+        (("object", "oil tank"), "yes", "Are there any oil tanks in the image? yes"),
+        (("object", "person"), "yes", "Does the image show any people? yes"),
+        (("object in part", "harbor", "center"), "yes", "Does a harbor lie in the center of the image? yes"),
+        (("object in part", "car", "top"), "no", "Does the top part of the image show any cars? no"),
+        (("count", "ferry"), "1", "How many ferries are there in the image? 1"),
+        (("place", "ship"), "top", "In which part of the image does the ship lie? top"),
+        (("place of most", "ship"), "top", "In which part of the image do most of the ships lie? top"),
+        (("more than", "ship", "1"), "yes", "Is there more than 1 ship in the image? yes"),
+        (("more than", "ship", "3"), "no", "Are there more than 3 ships in the image? no"),
+        (("more than", "ship", "1"), "no", "Is the number of ships larger than 1? no"),
+        (("more", "bridge", "ship"), "first", "Are there more bridges than ships? yes"),
+        (("more", "bridge", "ship"), "first", "Are there more ships than bridges? no"),
+        (("more", "bridge", "ship"), "first", "Does the image show fewer ships than bridges? yes"),
+        (("more", "bridge", "ship"), "second", "Does the image show fewer bridges than ships? yes"),
+        (("larger area", "roads", "water"), "second", "Is a larger area covered by roads than by water? no"),
+        (
+            ("larger area", "roads", "water"),
+            "second",
+            "Is less of the image covered by roads than by water? yes",
+        ),
+        (("cover", "bare land"), "yes", "Does the land cover of the image include bare land? yes"),
+        (("object of part", "left"), "ship", "What kind of object is in the left part of the image? ship"),
+    ],
+)
+def test_questions_are_good_english(subject: tuple[str, ...], answer: str, expected: str) -> None:
+    form = FORMS[subject[0]]
+    ways = {" ".join(worded(subject, answer, variant)): variant for variant in range(form.variants)}
+    assert len(ways) == form.variants
+    assert expected in ways
+    for question in ways:
+        assert question_type(question.rpartition(" ")[0]) == form.type
+
+
+def test_a_cover_is_called_what_captions_call_it() -> None:
+    """FUSAR-Map's classes, and a class with commas as EuroSAT's and CORINE's have."""
+    for cover, answer in (
+        ({"building": 0.7, "water": 0.2}, "buildings"),
+        ({"road": 0.6, "vegetation": 0.4}, "roads"),
+        ({"vegetation": 0.8, "road": 0.1}, "vegetation"),
+        ({"beaches, dunes, sands": 0.9}, "beaches, dunes and sands"),
+        ({"bareland": 0.6, "developed space": 0.3}, "bare land"),
+    ):
+        one = scene(cover=cover)
+        assert (("main cover",), answer) in possible(one)
+        assert any(answer in caption.lower() for caption in sa2c(one, NarratorConfig()))
+    absent = possible(scene(cover={"water": 1.0}), None, ["water", "building", "agriculture land"])
+    assert {subject[1] for subject, told in absent if subject[0] == "cover" and told == "no"} == {
+        "buildings",
+        "agricultural land",
+    }
+
+
+def test_classes_that_a_sentence_names_alike_are_one_cover() -> None:
+    found = possible(scene(cover={"bare": 0.1, "bareland": 0.2, "water": 0.7}))
+    assert (("larger area", "bare land", "water"), "second") in found
+    even = possible(scene(cover={"bare": 0.2, "bareland": 0.3, "water": 0.5}))
+    assert not [subject for subject, _ in even if subject[0] == "larger area"]
 
 
 def test_a_class_that_is_not_annotated_is_never_said_to_be_absent() -> None:
-    asked = many(60, ["ship"])
-    assert asked
-    assert not [q for q in asked if re.search("bridge|aircraft|tank", q.question)]
-    # one annotated class says nothing of what else is there
-    assert not [q for q in asked if q.type == "class"]
-    # and where nothing is known of the source, what is not there is not asked for either
-    assert not [q for q in many(60) if re.search("aircraft|tank", q.question)]
-
-
-def test_every_type_and_several_wordings_are_used() -> None:
-    asked = many(80, sorted(OBJECTS), sorted(COVERS))
-    assert {q.type for q in asked} == set(QUESTION_TYPES)
-    counts = {
-        re.sub(r"ships?|bridges?|aircraft|storage tanks?", "X", q.question)
-        for q in asked
-        if q.type == "count"
-    }
-    assert len(counts) == 3
-
-
-def test_the_seed_decides_and_nothing_else_does() -> None:
-    one = scene([at("ship", 30, 30), at("bridge", 200, 100)])
-    assert questions_for(one, 6, 3, ["ship", "bridge"]) == questions_for(one, 6, 3, ["bridge", "ship"])
-    seeds = {tuple(q.question for q in questions_for(one, 6, seed)) for seed in range(5)}
-    assert len(seeds) > 1
-
-
-def test_an_object_at_a_border_of_thirds_has_no_place() -> None:
-    for x in (79, 80, 81):
-        asked = questions_for(scene([at("ship", x, 60)]), 12, 0)
-        assert not [q for q in asked if q.type == "location"], x
-        assert not [q for q in asked if "of the image" in q.question and re.search("left|center", q.question)]
-    asked = questions_for(scene([at("ship", 40, 60)]), 12, 0)
-    assert {q.answer for q in asked if q.type == "location"} == {"left"}
-
-
-def test_main_land_cover_needs_a_clear_lead() -> None:
-    def main(cover: dict[str, float]) -> set[str]:
-        found = set()
-        for seed in range(20):
-            found |= {
-                q.answer
-                for q in questions_for(scene([], cover), 6, seed)
-                if "main" in q.question or "most of" in q.question
-            }
-        return found
-
-    assert main({"water": 0.6, "road": 0.4}) == {"water"}
-    assert main({"water": 0.52, "road": 0.48}) == set()
-    # what the mask leaves unnamed is a rival too
-    assert main({"water": 0.4, "road": 0.1}) == set()
+    ships = scene([at("ship", 20, 20), at("ship", 200, 20)], {"water": 0.9})
+    assert not [entry for entry in possible(ships, ["ship"]) if "bridge" in entry[0] or entry[1] == "0"]
+    # of a source that annotates one class it is not known what else is there
+    assert "most common" not in forms(possible(ships, ["ship"]))
+    assert (("most common",), "ship") in possible(ships, ["ship", "bridge"])
+    assert (("object", "bridge"), "no") in possible(ships, ["ship", "bridge"])
+    assert (("cover", "roads"), "no") not in possible(ships, ["ship"])
+    # boxes alone do not say that a land cover is absent
+    assert not [
+        subject
+        for subject, _ in possible(scene([at("ship", 9, 9)]), ["ship"], ["water"])
+        if "water" in subject
+    ]
 
 
 @pytest.mark.parametrize(
     "silent",
     [
-        scene([]),
         scene([at("ship", 9, 9)], annotated=False),
+        scene([], {"water": 1.0}, annotated=False),
         scene([], twin="opt.png", annotated=False, captions=("A ship.",)),
     ],
 )
 def test_no_annotation_no_question(silent: Scene) -> None:
-    assert questions_for(silent, 6, 0, ["ship"], ["water"]) == []
+    assert possible(silent, ["ship"], ["water"]) == set()
+
+
+def test_an_image_annotated_as_holding_nothing_can_be_asked_of() -> None:
+    assert possible(scene(), ["ship"]) == {(("object", "ship"), "no"), (("count", "ship"), "0")}
+    assert possible(scene()) == set()
+
+
+def test_an_object_at_a_border_of_thirds_has_no_place() -> None:
+    for x in (79, 80, 81):
+        found = possible(scene([at("ship", x, 60)]))
+        assert "place" not in forms(found), x
+        parts = {subject[2]: told for subject, told in found if subject[0] == "object in part"}
+        assert not {"left", "center"} & set(parts), x
+    found = possible(scene([at("ship", 40, 60)]))
+    assert (("place", "ship"), "left") in found
+    assert (("object in part", "ship", "center"), "no") in found
+
+
+def test_an_object_that_reaches_into_a_part_is_not_absent_there() -> None:
+    wide = [at("ship", 100, 60, 100, 8), at("bridge", 10, 110)]
+    found = possible(scene(wide), ["ship", "bridge"])
+    parts = {subject[2]: told for subject, told in found if subject[:2] == ("object in part", "ship")}
+    assert "left" not in parts
+    assert parts["center"] == "yes"
+    assert parts["top"] == "no"
+    # nor is it certain what else lies in a part into which another object reaches
+    kinds = {subject[1]: told for subject, told in found if subject[0] == "object of part"}
+    assert kinds == {"center": "ship", "lower left": "bridge"}
+    assert "right" not in {subject[1] for subject, _ in found if subject[0] == "object of part"}
+
+
+def test_an_object_of_over_half_the_image_has_no_place() -> None:
+    assert "place" in forms(possible(scene([at("harbor", 120, 60, 110, 50)])))
+    for width, height in ((130, 50), (110, 70)):
+        found = possible(scene([at("harbor", 120, 60, width, height)]), ["harbor", "ship"])
+        assert not {"place", "object of part"} & forms(found)
+        assert (("object", "harbor"), "yes") in found
+
+
+def test_where_a_kind_of_ship_is_not_said_no_kind_is_counted() -> None:
+    kinds = ["cargo ship", "tanker", "ship"]
+    # "ship" is a type of its own in OpenSARShip's tables: those whose type is not known
+    assert possible(scene([at("ship", 40, 60)]), kinds) == set()
+    cargo = possible(scene([at("cargo ship", 40, 60)]), kinds)
+    assert (("object", "tanker"), "no") in cargo
+    assert not [subject for subject, _ in cargo if "ship" in subject]
+    assert possible(scene([at("unknown", 40, 60), at("tanker", 40, 20)]), ["tanker", "unknown"]) == set()
+
+
+def test_what_is_only_none_of_the_others_is_not_named_but_is_there() -> None:
+    found = possible(scene([at("other", 40, 20), at("other", 41, 20), at("A220", 40, 60)]), ["A220", "other"])
+    assert not [subject for subject, _ in found if "other object" in subject]
+    assert "most common" not in forms(found)
+    assert {subject[1] for subject, _ in found if subject[0] == "object of part"} == {"left"}
+    cover = possible(scene(cover={"other": 0.6, "water": 0.4}), None, ["other", "water", "road"])
+    assert "main cover" not in forms(cover)
+    assert (("cover", "roads"), "no") in cover
+    # but where the mask does not know, a road may be
+    unknown = possible(scene(cover={"unlabeled": 0.3, "water": 0.7}), None, ["unlabeled", "water", "road"])
+    assert {subject[0] for subject, _ in unknown} == {"main cover", "cover"}
+    assert (("cover", "roads"), "no") not in unknown
+
+
+def test_main_land_cover_needs_a_clear_lead() -> None:
+    assert (("main cover",), "water") in possible(scene(cover={"water": 0.6, "road": 0.4}))
+    for cover in ({"water": 0.52, "road": 0.48}, {"water": 0.4, "road": 0.1}):
+        # what the mask leaves without a class is a rival too
+        assert "main cover" not in forms(possible(scene(cover=cover)))
+
+
+def test_a_trace_of_a_cover_is_neither_there_nor_not() -> None:
+    found = possible(scene(cover={"water": 0.97, "road": 0.03}), None, ["water", "road"])
+    assert not [subject for subject, _ in found if subject == ("cover", "roads")]
 
 
 def test_counts_of_three_digits_are_not_asked_for() -> None:
-    crowd = [at("ship", 2 * n % 240, 2 * n % 120) for n in range(122)]
-    assert not [q for q in questions_for(scene(crowd), 12, 0, ["ship"]) if q.type == "count"]
+    crowd = scene([at("ship", 2 * n % 240, 2 * n % 120) for n in range(122)])
+    assert "count" not in forms(possible(crowd))
+
+
+def test_nothing_is_counted_where_a_neighbour_s_object_may_reach_in() -> None:
+    """A bridge across the border of two tiles is annotated in the one that holds its centre."""
+    tiles = [
+        scene(name="q/a__0_0", boxes=[at("bridge", 230, 60, 20, 8)], group="q/a", window=(0, 0, 240, 120)),
+        scene(name="q/a__240_0", boxes=[at("ship", 40, 60)], group="q/a", window=(240, 0, 480, 120)),
+        scene(name="q/a__0_120", boxes=[at("ship", 40, 60)], group="q/a", window=(0, 120, 240, 240)),
+        scene(name="q/a__480_0", boxes=[], group="q/a", window=(480, 0, 720, 120)),
+        scene(name="q/b__240_0", boxes=[], group="q/b", window=(240, 0, 480, 120)),
+    ]
+    asked = ask(tiles, 9, 0, lambda _: (["bridge", "ship"], None))
+    assert [bool(asked[tile.scene_id]) for tile in tiles] == [True, False, True, True, True]
+    # windows that overlap were annotated one by one
+    beside = [
+        tiles[0],
+        scene(name="q/a2", boxes=[at("ship", 40, 60)], group="q/a", window=(200, 0, 440, 120)),
+    ]
+    assert all(ask(beside, 9, 0, lambda _: (["bridge", "ship"], None)).values())
+
+
+def test_no_question_of_a_scene_of_which_nothing_is_known() -> None:
+    scenes = [*random_scenes(3, 30), scene(name="q/none", annotated=False)]
+    asked = ask(scenes, 6, 0, lambda _: CLASSES)
+    assert list(asked) == [one.scene_id for one in scenes]
+    assert asked["q/none"] == []
+    assert Counter(bool(own) for own in asked.values())[True] == 30

@@ -1,10 +1,17 @@
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from questions_scenes import CLASSES, random_scenes
+
+from sartext.core.files import write_json
 from sartext.core.records import Scene, Turn
-from sartext.dataset.questions.dialogues import dialogue_questions, question_type
+from sartext.dataset.questions import ask
+from sartext.dataset.questions.dialogues import conversation, dialogue_questions, question_type
 from sartext.dataset.text import clean_answer, clean_caption, words
+from sartext.sources.captions import read_dialogues
 
 
 @pytest.mark.parametrize(
@@ -94,3 +101,34 @@ def test_dialogues_are_cleaned_typed_and_asked_once() -> None:
         ("talk/1#1", "count", "How many ships?", "two"),
         ("talk/1#2", "land cover", "Is it calm?", "yes"),
     ]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.booleans())
+def test_dialogues_in_the_released_form_come_back_as_the_same_questions(seed: int, parted: bool) -> None:
+    scenes = random_scenes(seed, 12)
+    asked = ask(scenes, 6, seed, lambda _: CLASSES)
+    records = [
+        {"id": number, "image": f"/home/author/data/{scene.scene_id}.png", "conversations": turns}
+        for number, scene in enumerate(scenes)
+        for whole in (conversation(asked[scene.scene_id]),)
+        # the released files hold several records of an image
+        for turns in ((whole[:2], whole[2:]) if parted else (whole,))
+        if turns
+    ]
+    assert {key for record in records for turn in record["conversations"] for key in turn} <= {
+        "from",
+        "value",
+    }
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vqa.json"
+        write_json(path, records)
+        rejects: list = []
+        entries = {entry.name: entry for entry in read_dialogues(path, "vqa.json", rejects)}
+    assert rejects == []
+    for scene in scenes:
+        entry = entries.pop(f"/home/author/data/{scene.scene_id}.png", None)
+        told = () if entry is None else tuple(entry.dialogue)
+        again = Scene(scene.scene_id, "q", "train", "sar", "1.png", 9, 9, dialogue=told)
+        assert dialogue_questions(again) == asked[scene.scene_id]
+    assert not entries

@@ -9,6 +9,7 @@ from sartext.core.files import digest_json, list_files, read_json, sha256_file
 from sartext.core.preflight import check_benchmark, check_disk, check_sources, files_digest
 from sartext.core.provenance import PROJECT_ROOT, code_digest, provenance
 from sartext.core.runlock import hold_folder, inside_run, job_prefix
+from sartext.dataset.merge import sources_of
 
 # the environment that runs Snakemake also runs its jobs, activated or not; jobs in the image have the image's, and
 # this checkout's code
@@ -61,6 +62,7 @@ OPTICAL_SOURCES = [source.name for source in CFG.sources if source.modality == "
 STAGE2_RECIPES = [recipe for recipe in CFG.recipes if recipe != "optical"]
 FROZEN = CFG.evaluation.version != "draft"
 BENCHMARK = f"data/benchmark/{CFG.evaluation.version}" if FROZEN else f"{RESULTS}/benchmark"
+SARTEXT_SOURCES = [source.name for source in sources_of(CFG, "sar")]
 NARRATED = [source.name for source in CFG.sources if source.branches]
 PAIRS = any("pair" in source.branches for source in CFG.sources)
 CAPTIONS = [
@@ -169,6 +171,7 @@ ALL_TRAINED = [run for name in CFG.models for run in trained(name)]
 
 
 wildcard_constraints:
+    set="stage1|sartext",
     source="[a-z0-9][a-z0-9_.-]*",
     branch="a2c|sa2c",
     model="clip|coca|gpt",

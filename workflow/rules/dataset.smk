@@ -1,26 +1,25 @@
-# Captions and questions to the training sets: optical texts for stage 1, SAR-TEXT for stage 2.
+# Captions and questions to the training sets: optical texts for stage 1, SAR-TEXT for stage 2; then the audit that
+# training waits for, and SAR-TEXT described and in the forms others read.
+
+HASHES = expand(f"{RESULTS}/scenes/{{source}}/hashes.csv", source=OPTICAL_SOURCES + SAR_SOURCES)
+BUILT = multiext(f"{RESULTS}/sartext/", "scenes.parquet", "captions.parquet", "questions.parquet")
 
 
 rule build_stage1:
     input:
         scenes=expand(f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=OPTICAL_SOURCES),
-        hashes=expand(
-            f"{RESULTS}/scenes/{{source}}/hashes.csv",
-            source=OPTICAL_SOURCES + SAR_SOURCES,
-        ),
+        hashes=HASHES,
         benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
     output:
-        scenes=f"{RESULTS}/stage1/scenes.parquet",
-        captions=f"{RESULTS}/stage1/captions.parquet",
-        questions=f"{RESULTS}/stage1/questions.parquet",
-        summary=f"{RESULTS}/stage1/summary.json",
+        multiext(f"{RESULTS}/stage1/", "scenes.parquet", "captions.parquet", "questions.parquet"),
+        multiext(f"{RESULTS}/stage1/", "dropped.csv", "leaks.json", "summary.json"),
     log:
         f"{RESULTS}/logs/build_stage1.log",
     benchmark:
         f"{RESULTS}/benchmarks/build_stage1.tsv"
     params:
         config=CONFIG,
-        code=code_digest("sartext.dataset"),
+        code=code_digest("sartext.dataset.stage1"),
         settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
     shell:
         "sartext build --config {params.config} --part stage1 > {log} 2>&1"
@@ -29,26 +28,99 @@ rule build_stage1:
 rule build_sartext:
     input:
         scenes=expand(f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=SAR_SOURCES),
-        hashes=expand(
-            f"{RESULTS}/scenes/{{source}}/hashes.csv",
-            source=OPTICAL_SOURCES + SAR_SOURCES,
-        ),
+        hashes=HASHES,
         captions=CAPTIONS,
-        stage1=f"{RESULTS}/stage1/scenes.parquet",
         benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
     output:
-        scenes=f"{RESULTS}/sartext/scenes.parquet",
-        captions=f"{RESULTS}/sartext/captions.parquet",
-        questions=f"{RESULTS}/sartext/questions.parquet",
-        statistics=f"{RESULTS}/sartext/statistics.json",
-        leakage=f"{RESULTS}/sartext/leakage.json",
+        BUILT,
+        multiext(f"{RESULTS}/sartext/", "dropped.csv", "leaks.json", "texts.json"),
     log:
         f"{RESULTS}/logs/build_sartext.log",
     benchmark:
         f"{RESULTS}/benchmarks/build_sartext.tsv"
     params:
         config=CONFIG,
-        code=code_digest("sartext.dataset"),
+        code=code_digest("sartext.dataset.build"),
         settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
     shell:
         "sartext build --config {params.config} --part sartext > {log} 2>&1"
+
+
+# training waits for it: exit status 2 if a training set holds a test image, its like, its twin, or a part of it
+rule audit:
+    input:
+        scenes=f"{RESULTS}/{{set}}/scenes.parquet",
+        leaks=f"{RESULTS}/{{set}}/leaks.json",
+        hashes=HASHES,
+        benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
+    output:
+        f"{RESULTS}/audit/{{set}}.json",
+    log:
+        f"{RESULTS}/logs/audit/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit/{{set}}.tsv"
+    params:
+        config=CONFIG,
+        code=code_digest("sartext.dataset.likeness.audit"),
+        settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
+    shell:
+        "sartext audit --config {params.config} --set {wildcards.set} > {log} 2>&1"
+
+
+rule statistics:
+    input:
+        BUILT,
+        multiext(f"{RESULTS}/sartext/", "dropped.csv", "texts.json"),
+        audits=expand(f"{RESULTS}/audit/{{set}}.json", set=["stage1", "sartext"]),
+        summaries=expand(f"{RESULTS}/scenes/{{source}}/summary.json", source=SARTEXT_SOURCES),
+    output:
+        multiext(f"{RESULTS}/sartext/", "statistics.json", "datasheet.md", "croissant.json"),
+    log:
+        f"{RESULTS}/logs/statistics.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/statistics.tsv"
+    params:
+        config=CONFIG,
+        code=code_digest("sartext.dataset.about.write"),
+        comparison=sha256_file(PROJECT_ROOT / "config" / "datasets.yaml")[:16],
+        settings=settings("dataset", "seed", "sources", "images", "data_note"),
+    shell:
+        "sartext build --config {params.config} --part statistics > {log} 2>&1"
+
+
+rule exports:
+    input:
+        BUILT,
+        audit=f"{RESULTS}/audit/sartext.json",
+    output:
+        f"{RESULTS}/sartext/exports.json",
+    log:
+        f"{RESULTS}/logs/exports.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/exports.tsv"
+    params:
+        config=CONFIG,
+        code=code_digest("sartext.dataset.exports.built"),
+        settings=settings("dataset.shard_images", "seed"),
+    shell:
+        "sartext build --config {params.config} --part exports > {log} 2>&1"
+
+
+# of one source each; shards that are there and whole, with what they would be written from unchanged, are kept, so
+# that a change of one source writes its own anew
+rule shards:
+    input:
+        BUILT,
+        audit=f"{RESULTS}/audit/sartext.json",
+    output:
+        f"{RESULTS}/sartext/shards/{{source}}/manifest.json",
+    log:
+        f"{RESULTS}/logs/shards/{{source}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shards/{{source}}.tsv"
+    params:
+        config=CONFIG,
+        code=code_digest("sartext.dataset.exports.shards"),
+        settings=settings("dataset.shard_images", "seed", "images.stretch_low", "images.stretch_high"),
+    shell:
+        "sartext build --config {params.config} --part shards --source {wildcards.source} > {log} 2>&1"

@@ -30,6 +30,7 @@ else:
             scenes=f"{RESULTS}/sartext/scenes.parquet",
             captions=f"{RESULTS}/sartext/captions.parquet",
             questions=f"{RESULTS}/sartext/questions.parquet",
+            narrated=CAPTIONS,
             truth=DRAFT_TRUTH,
         output:
             f"{RESULTS}/benchmark.json",

@@ -35,6 +35,7 @@ for name in CFG.models:
             scenes=f"{RESULTS}/stage1/scenes.parquet",
             captions=f"{RESULTS}/stage1/captions.parquet",
             questions=f"{RESULTS}/stage1/questions.parquet",
+            audit=f"{RESULTS}/audit/stage1.json",
         output:
             f"{RESULTS}/checkpoints/{name}/optical/{{seed}}/run.json",
         log:
@@ -63,7 +64,7 @@ for name in CFG.models:
             stage1=f"{RESULTS}/stage1/captions.parquet",
             captions=f"{RESULTS}/sartext/captions.parquet",
             questions=f"{RESULTS}/sartext/questions.parquet",
-            leakage=f"{RESULTS}/sartext/leakage.json",
+            audits=expand(f"{RESULTS}/audit/{{set}}.json", set=["stage1", "sartext"]),
         output:
             expand(
                 f"{RESULTS}/checkpoints/{name}/{{recipe}}/{{seed}}/run.json",

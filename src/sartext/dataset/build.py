@@ -1,28 +1,18 @@
-"""SAR-TEXT: scenes of the SAR sources with what the narrator said of them."""
+"""SAR-TEXT: scenes of the SAR sources with what the narrator, or the source itself, says of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import UserError
-from sartext.core.files import read_json, write_json
-from sartext.core.records import BRANCHES, Caption, Question, Scene
-from sartext.core.tables import by_scene, read_captions, read_scenes, write_records
-from sartext.dataset.about.statistics import statistics
-from sartext.dataset.exports import write_exports
-from sartext.dataset.likeness.leakage import verify_clean
-from sartext.dataset.parts import (
-    Dropped,
-    Gathered,
-    gather,
-    keep,
-    leak_report,
-    reasons,
-    sources_of,
-    write_dropped,
-)
-from sartext.dataset.questions import questions_for
-from sartext.dataset.text import clean_caption
+from sartext.core.files import write_json
+from sartext.core.records import Caption, Question, Scene
+from sartext.core.tables import write_records
+from sartext.dataset.likeness.duplicates import richness
+from sartext.dataset.merge import captions_of, sources_of
+from sartext.dataset.parts import Dropped, gather, keep, write_dropped, write_leaks
+from sartext.dataset.questions import ask
+from sartext.dataset.questions.dialogues import dialogue_questions
 
 _BOXES = ("coco", "voc", "yolo", "dota")
 
@@ -40,78 +30,25 @@ def annotated_classes(source: SourceConfig) -> tuple[list[str] | None, list[str]
     return (boxed or None), sorted(source.classes)
 
 
-def merged_captions(config: Config, sources: Sequence[SourceConfig]) -> dict[str, list[Caption]]:
-    """Return the cleaned captions of all branches by scene id, each text once a scene.
-
-    Raises:
-        UserError: a branch was not narrated, or captions are of scenes that are not there.
-    """
-    merged: dict[str, list[Caption]] = {}
-    for source in sources:
-        scenes = read_scenes(config.results / "scenes" / source.name / "scenes.parquet")
-        known = {scene.scene_id for scene in scenes}
-        for branch in sorted(source.branches, key=BRANCHES.index):
-            path = config.results / "captions" / f"{source.name}.{branch}.parquet"
-            for scene_id, records in by_scene(read_captions(path)).items():
-                if scene_id not in known:
-                    raise UserError(f"{path}: {scene_id}: no such scene; narrate {source.name} again")
-                said = merged.setdefault(scene_id, [])
-                for record in records:
-                    text = clean_caption(record.caption)
-                    if text and all(text != other.caption for other in said):
-                        said.append(Caption(scene_id, record.branch, text))
-    return merged
-
-
 def _questions(config: Config, scenes: Sequence[Scene]) -> dict[str, list[Question]]:
-    asked = {}
-    for scene in scenes:
-        objects, covers = annotated_classes(config.source(scene.source))
-        asked[scene.scene_id] = questions_for(
-            scene, config.dataset.questions_per_image, config.seed, objects, covers
-        )
-    return asked
-
-
-def _check_stage1(config: Config, gathered: Gathered) -> dict[str, Any]:
-    """Check the built stage 1 against all test images once more and return its report."""
-    folder = config.results / "stage1"
-    scenes = [scene for scene in read_scenes(folder / "scenes.parquet") if scene.split != "test"]
-    unknown = next((scene.scene_id for scene in scenes if scene.scene_id not in gathered.prints), None)
-    if unknown is not None:
-        raise UserError(f"{folder / 'scenes.parquet'}: {unknown}: no such scene; build stage 1 again")
-    verify_clean(gathered.tests(), gathered.of(scenes), config.dataset.phash_distance, "stage 1")
-    summary = read_json(
-        folder / "summary.json", "stage 1's summary ('sartext build --part stage1' writes it)"
-    )
-    report: dict[str, Any] = summary["leakage"]
-    return report
-
-
-def _leakage(stages: Mapping[str, dict[str, Any]], gathered: Gathered) -> dict[str, Any]:
-    return {
-        "benchmark": gathered.version,
-        "benchmark_images": len(gathered.benchmark),
-        "tests": len(gathered.tests()),
-        "checked": sum(report["checked"] for report in stages.values()),
-        "pairs": [
-            {"stage": name, **pair} for name, report in sorted(stages.items()) for pair in report["pairs"]
-        ],
-        "dropped": sum(report["dropped"] for report in stages.values()),
-        "remaining": sum(report["remaining"] for report in stages.values()),
-        "stages": dict(stages),
-    }
+    """A scene's questions: those of its own dialogue where it has one, else asked of its annotation."""
+    classes = {source.name: annotated_classes(source) for source in config.sources}
+    silent = [scene for scene in scenes if not scene.dialogue]
+    limit = config.dataset.questions_per_image
+    asked = ask(silent, limit, config.seed, lambda scene: classes[scene.source])
+    return asked | {scene.scene_id: dialogue_questions(scene) for scene in scenes if scene.dialogue}
 
 
 def build_sartext(config: Config, with_benchmark: bool = True) -> None:
-    """Build SAR-TEXT from everything narrated: tables, statistics, leakage report and exports.
+    """Build SAR-TEXT from everything narrated.
 
-    Writes ``results/P/sartext/{scenes,captions,questions}.parquet``, ``statistics.json``, ``leakage.json``,
-    ``dropped.csv`` and ``exports/``. Where one image is in a test split and in another source's training
-    split, the test split wins.
+    Writes into ``results/P/sartext``: ``{scenes,captions,questions}.parquet``, ``dropped.csv`` (scenes and
+    why), ``leaks.json`` (which training images coincided with test images) and ``texts.json`` (captions kept
+    and dropped). Where one image is in a test split and in another source's training split, the test split
+    wins.
 
     Args:
-        config: the profile; its sources must be ingested and narrated, and stage 1 built.
+        config: the profile; its sources must be ingested and narrated.
         with_benchmark: whether training images are checked against the frozen benchmark too.
 
     Raises:
@@ -124,26 +61,35 @@ def build_sartext(config: Config, with_benchmark: bool = True) -> None:
             f"{config.profile}: sources: none is SAR with 'branches'; SAR-TEXT needs one to narrate"
         )
     gathered = gather(config, with_benchmark)
-    captions = merged_captions(config, sources)
+    texts: dict[str, Any] = {}
+    captions: dict[str, list[Caption]] = {}
+    for source in sources:
+        said = captions_of(config, source, gathered.scenes[source.name])
+        texts[source.name] = said.record()
+        captions |= said.captions
     scenes = [scene for source in sources for scene in gathered.scenes[source.name]]
-    dropped: list[Dropped] = []
-    counts = {scene_id: len(said) for scene_id, said in captions.items()}
-    kept = keep(config, gathered, scenes, counts, dropped, "SAR-TEXT")
-    stages = {
-        "sartext": leak_report(kept.leaks, kept.checked, len(gathered.tests())),
-        "stage1": _check_stage1(config, gathered),
+    rich = {
+        scene.scene_id: richness(
+            [one.caption for one in captions.get(scene.scene_id, ())]
+            + [f"{turn.question} {turn.answer}" for turn in scene.dialogue]
+        )
+        for scene in scenes
     }
+    dropped: list[Dropped] = []
+    kept = keep(gathered, scenes, rich, dropped, "SAR-TEXT")
     questions = _questions(config, kept.scenes)
-    said = [caption for scene in kept.scenes for caption in captions[scene.scene_id]]
-    asked = [question for scene in kept.scenes for question in questions[scene.scene_id]]
     folder = config.results / "sartext"
     write_records(folder / "scenes.parquet", kept.scenes, Scene)
-    write_records(folder / "captions.parquet", said, Caption)
-    write_records(folder / "questions.parquet", asked, Question)
-    write_json(
-        folder / "statistics.json",
-        {**statistics(kept.scenes, said, asked), "dropped": reasons(dropped)},
+    write_records(
+        folder / "captions.parquet",
+        [caption for scene in kept.scenes for caption in captions.get(scene.scene_id, ())],
+        Caption,
     )
-    write_json(folder / "leakage.json", _leakage(stages, gathered))
+    write_records(
+        folder / "questions.parquet",
+        [question for scene in kept.scenes for question in questions.get(scene.scene_id, ())],
+        Question,
+    )
+    write_json(folder / "texts.json", texts)
+    write_leaks(folder / "leaks.json", kept.leaks)
     write_dropped(folder / "dropped.csv", dropped)
-    write_exports(folder / "exports", kept.scenes, captions, questions)

@@ -2,18 +2,22 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from sartext.core.config import Config, SourceConfig
+import numpy as np
+
+from sartext.core.config import Config
 from sartext.core.errors import UserError
-from sartext.core.files import atomic_path
-from sartext.core.records import SPLITS, Modality, Scene
+from sartext.core.files import atomic_path, write_json
+from sartext.core.records import SPLITS, Scene
 from sartext.core.tables import read_scenes
-from sartext.dataset.likeness.duplicates import duplicates
-from sartext.dataset.likeness.leakage import Leak, find_leaks, verify_clean
-from sartext.dataset.likeness.prints import Print, benchmark_prints, read_prints
+from sartext.dataset.likeness.duplicates import Richness, duplicates
+from sartext.dataset.likeness.leakage import Leak, find_leaks
+from sartext.dataset.likeness.overlap import cut_groups
+from sartext.dataset.likeness.prints import Prints, benchmark_prints, read_prints
+from sartext.dataset.likeness.same import Same, find_same
 
 
 @dataclass(frozen=True)
@@ -25,39 +29,51 @@ class Dropped:
     other: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gathered:
-    """Every ingested image of a profile.
+    """Every ingested image of a profile; what is found among them is found once, when asked for.
 
     Attributes:
         scenes: scenes by source, in the profile's order.
-        prints: prints by scene id: a scene's image, and its twin.
-        benchmark: prints of the frozen benchmark's images; empty without one.
+        prints: prints of all their images and twins, then of the frozen benchmark's images.
+        benchmark: how many of the last prints are the benchmark's; 0 without one.
         version: its version; none if it was not checked.
+        distance: most bits that perceptual hashes of near images differ by.
     """
 
     scenes: dict[str, list[Scene]]
-    prints: dict[str, list[Print]]
-    benchmark: list[Print] = field(default_factory=list)
-    version: str | None = None
+    prints: Prints
+    benchmark: int
+    version: str | None
+    distance: int
 
-    def of(self, scenes: Iterable[Scene]) -> list[Print]:
-        """Return the prints of some scenes, in their order."""
-        return [one for scene in scenes for one in self.prints[scene.scene_id]]
+    @property
+    def every(self) -> list[Scene]:
+        """All scenes of all sources."""
+        return [scene for scenes in self.scenes.values() for scene in scenes]
 
-    def tests(self) -> list[Print]:
-        """Return the prints of all test images: those of every source, their twins, and the benchmark's."""
-        own = [scene for scenes in self.scenes.values() for scene in scenes if scene.split == "test"]
-        return self.of(own) + self.benchmark
+    @property
+    def tests(self) -> int:
+        """How many images are tests: those of every source, their twins, and the benchmark's."""
+        own = [scene for scene in self.every if scene.split == "test"]
+        return len(own) + sum(scene.twin is not None for scene in own) + self.benchmark
 
+    @cached_property
+    def same(self) -> Same:
+        """Which images are the same."""
+        return find_same(self.prints, self.distance)
 
-def sources_of(config: Config, modality: Modality) -> list[SourceConfig]:
-    """Return the sources that go into a stage: optical ones into 1, narrated SAR ones into 2."""
-    return [
-        source
-        for source in config.sources
-        if source.modality == modality and (modality == "optical" or source.branches)
-    ]
+    @cached_property
+    def leaks(self) -> dict[str, Leak]:
+        """Training and validation scenes of any source that tell of a test image, by scene id."""
+        tests = [scene for scene in self.every if scene.split == "test"]
+        training = [scene for scene in self.every if scene.split != "test"]
+        return {leak.train: leak for leak in self.leaks_of(tests, training)}
+
+    def leaks_of(self, tests: Sequence[Scene], training: Sequence[Scene]) -> list[Leak]:
+        """Return the leaks of these scenes to those and the benchmark, by the images that were ingested."""
+        benchmark = np.arange(len(self.prints)) >= len(self.prints) - self.benchmark
+        return find_leaks(self.prints, self.same, tests, training, benchmark)
 
 
 def gather(config: Config, with_benchmark: bool) -> Gathered:
@@ -72,17 +88,16 @@ def gather(config: Config, with_benchmark: bool) -> Gathered:
         UserError: a source is not ingested, or the benchmark is not there.
     """
     scenes: dict[str, list[Scene]] = {}
-    prints: dict[str, list[Print]] = {}
+    prints: list[Prints] = []
     for source in config.sources:
-        read = read_scenes(config.results / "scenes" / source.name / "scenes.parquet")
-        scenes[source.name] = read
-        for one in read_prints(config, source.name, read):
-            prints.setdefault(one.scene_id, []).append(one)
-    version = config.evaluation.version
-    if not with_benchmark or version == "draft":
-        return Gathered(scenes, prints)
-    frozen = benchmark_prints(Path("data/benchmark") / version, config.images)
-    return Gathered(scenes, prints, frozen, version)
+        scenes[source.name] = read_scenes(config.results / "scenes" / source.name / "scenes.parquet")
+        prints.append(read_prints(config, source.name, scenes[source.name]))
+    version, frozen = None, 0
+    if with_benchmark and config.evaluation.version != "draft":
+        version = config.evaluation.version
+        prints.append(benchmark_prints(Path("data/benchmark") / version, config.images))
+        frozen = len(prints[-1])
+    return Gathered(scenes, Prints.joined(prints), frozen, version, config.dataset.phash_distance)
 
 
 @dataclass(frozen=True)
@@ -95,52 +110,53 @@ class Kept:
 
 
 def keep(
-    config: Config,
     gathered: Gathered,
     scenes: Sequence[Scene],
-    texts: Mapping[str, int],
+    texts: Mapping[str, Richness],
     dropped: list[Dropped],
     what: str,
 ) -> Kept:
-    """Drop training and validation scenes that say nothing, leak a test image, or repeat another one.
+    """Drop scenes that say nothing, and training and validation scenes that leak or repeat another one.
+
+    Of a larger scene that training and validation images were cut from, the validation images are dropped, so
+    that no split cuts it.
 
     Args:
-        config: the profile.
-        gathered: all images of it.
+        gathered: all images of the profile.
         scenes: a stage's scenes.
-        texts: captions (or questions) by scene id; a scene without any is dropped, of test sets too.
+        texts: how much is said of each, by scene id (see `richness`); a scene of no text is dropped, of test
+            sets too.
         dropped: what is dropped is added here.
         what: the stage, for errors.
 
+    Returns:
+        The scenes that stay, by rising id; the leaks among those of some text; how many were checked.
+
     Raises:
-        UserError: nothing is left to train on, or an image that coincides with a test image is left.
+        UserError: nothing is left to train on.
     """
-    distance = config.dataset.phash_distance
-    told = [scene for scene in scenes if texts.get(scene.scene_id)]
-    dropped += [
-        Dropped(scene.scene_id, "nothing to say") for scene in scenes if not texts.get(scene.scene_id)
-    ]
+    told = [scene for scene in scenes if texts.get(scene.scene_id, (0, 0, 0))[0]]
+    named = {scene.scene_id for scene in told}
+    dropped += [Dropped(scene.scene_id, "nothing to say") for scene in scenes if scene.scene_id not in named]
     training = [scene for scene in told if scene.split != "test"]
-    tests = gathered.tests()
-    leaks = find_leaks(tests, gathered.of(training), distance)
-    leaking = {leak.train for leak in leaks}
-    dropped += [
-        Dropped(leak.train, f"coincides with a test image ({leak.kind})", leak.test) for leak in leaks
-    ]
-    clean = [scene for scene in training if scene.scene_id not in leaking]
-    repeated = duplicates(clean, gathered.of(clean), texts, distance)
+    leaks = [gathered.leaks[scene.scene_id] for scene in training if scene.scene_id in gathered.leaks]
+    leaks.sort(key=lambda leak: leak.train)
+    dropped += [Dropped(leak.train, leak.reason, leak.via or leak.test) for leak in leaks]
+    clean = [scene for scene in training if scene.scene_id not in gathered.leaks]
+    cut = dict(cut_groups(clean))
+    dropped += [Dropped(scene_id, "is of a training image's scene", other) for scene_id, other in cut.items()]
+    whole = [scene for scene in clean if scene.scene_id not in cut]
+    repeated = duplicates(whole, gathered.prints, gathered.same, texts)
     dropped += [
         Dropped(scene_id, f"repeats another image ({kind})", other)
         for scene_id, (other, kind) in sorted(repeated.items())
     ]
-    left = [scene for scene in clean if scene.scene_id not in repeated]
-    verify_clean(tests, gathered.of(left), distance, what)
-    if not any(scene.split == "train" for scene in left):
+    stays = {scene.scene_id for scene in whole if scene.scene_id not in repeated}
+    if not any(scene.split == "train" and scene.scene_id in stays for scene in whole):
         raise UserError(
             f"{what}: no training image is left of {len(scenes)} scenes ({len(dropped)} dropped); "
             "expected at least one source with training images and texts"
         )
-    stays = {scene.scene_id for scene in left}
     kept = [scene for scene in told if scene.split == "test" or scene.scene_id in stays]
     return Kept(sorted(kept, key=lambda scene: scene.scene_id), leaks, len(training))
 
@@ -170,12 +186,6 @@ def reasons(dropped: Sequence[Dropped]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def leak_report(leaks: Sequence[Leak], checked: int, tests: int) -> dict[str, Any]:
-    """Return the report of one stage's check; `verify_clean` has passed, so nothing remains."""
-    return {
-        "tests": tests,
-        "checked": checked,
-        "pairs": [leak.record() for leak in leaks],
-        "dropped": len(leaks),
-        "remaining": 0,
-    }
+def write_leaks(path: Path, leaks: Sequence[Leak]) -> None:
+    """Write the leaks that a build found and removed; the audit tells of them."""
+    write_json(path, {"pairs": [leak.record() for leak in leaks]})

@@ -16,7 +16,7 @@ from sartext.core.files import (
 )
 from sartext.core.pointers import MANIFEST
 from sartext.core.progress import track
-from sartext.core.records import Box, Scene
+from sartext.core.records import Box, Question, Scene
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
 from sartext.evaluation.files import PAIR_COLUMNS, Pair
 from sartext.evaluation.tasks import TRUTH, Definition, draft_definitions, read_definitions
@@ -81,11 +81,10 @@ def _narrated(config: Config, source: str) -> dict[str, tuple[str, ...]]:
 def _source_items(
     config: Config, source: str, split: Split, truth: dict[str, dict[str, Any]], classes: _Classes | None
 ) -> list[Item]:
-    from sartext.dataset import questions_for
+    from sartext.dataset.questions import ask
 
-    limit, seed = config.dataset.questions_per_image, config.seed
     narrated = _narrated(config, source)
-    items = []
+    told: list[tuple[Scene, tuple[str, ...]]] = []
     for scene in read_scenes(config.results / "scenes" / source / "scenes.parquet"):
         if scene.split != split:
             continue
@@ -104,16 +103,23 @@ def _source_items(
             boxes=tuple(Box(**thing) for thing in entry["objects"]),
             cover=entry["cover"],
         )
-        asked = [] if classes is None else questions_for(known, limit, seed, classes.objects, classes.covers)
-        items.append(
-            Item(
-                scene=known,
-                references=tuple(entry.get("references", ())),
-                narrated=narrated.get(scene.scene_id, ()),
-                questions=tuple((q.question_id, q.question, q.type, q.answer) for q in asked),
-            )
+        told.append((known, tuple(entry.get("references", ()))))
+    asked: dict[str, list[Question]] = {}
+    if classes is not None:
+        looked_for = (classes.objects, classes.covers)
+        limit = config.dataset.questions_per_image
+        asked = ask([known for known, _ in told], limit, config.seed, lambda _: looked_for)
+    return [
+        Item(
+            scene=known,
+            references=references,
+            narrated=narrated.get(known.scene_id, ()),
+            questions=tuple(
+                (q.question_id, q.question, q.type, q.answer) for q in asked.get(known.scene_id, ())
+            ),
         )
-    return items
+        for known, references in told
+    ]
 
 
 def _true_items(config: Config, definitions: dict[str, Definition], split: Split) -> dict[str, list[Item]]:

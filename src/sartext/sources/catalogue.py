@@ -11,7 +11,7 @@ from sartext.core.config import CONFIG_FOLDER, SourceConfig
 from sartext.core.files import write_text
 
 MARK = "<!-- written by python -m sartext.sources.catalogue: everything below this line -->"
-_HEAD = ("entry", "source", "kind", "format", "branches", "images", "objects", "licence")
+_HEAD = ("entry", "source", "kind", "format", "branches", "images", "objects", "licence", "downloaded")
 
 
 def read_entry(path: Path) -> SourceConfig:
@@ -21,6 +21,15 @@ def read_entry(path: Path) -> SourceConfig:
 
 def _count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
+
+
+def _downloads(source: SourceConfig) -> str:
+    """What `sartext fetch` downloads of a source; nothing where all is to be had by hand."""
+    files = source.downloads
+    named = f"`{files[0].file}`" if len(files) == 1 else f"{len(files)} files"
+    sizes = [one.size for one in files if one.size is not None]
+    size = f", {sum(sizes) / 1e6:,.0f} MB" if len(sizes) == len(files) else ""
+    return named + size if files else ""
 
 
 def _row(source: SourceConfig) -> list[str]:
@@ -34,6 +43,7 @@ def _row(source: SourceConfig) -> list[str]:
         _count(source.expected_images),
         _count(source.expected_boxes),
         source.licence,
+        _downloads(source),
     ]
 
 

@@ -1,17 +1,19 @@
 """A source into the run: every image decoded once, checked, resized and hashed."""
 
 import csv
+import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from sartext.core.config import Config, SourceConfig
+from sartext.core.config import Config, ImagesConfig, SourceConfig
 from sartext.core.errors import UserError
 from sartext.core.files import atomic_folder, write_json
 from sartext.core.progress import track
@@ -19,9 +21,12 @@ from sartext.core.records import SPLITS, Scene
 from sartext.core.tables import write_records
 from sartext.sources.decode import Pixels
 from sartext.sources.hashes import Hashes
+from sartext.sources.layout import checked_layout
+from sartext.sources.masks import MaskClasses
 from sartext.sources.prepare import Prepared, prepare_images
-from sartext.sources.read import read_source
-from sartext.sources.rejects import Reject, write_rejects
+from sartext.sources.read import read_source, source_mask_classes
+from sartext.sources.rejects import Reject, RejectKind, SetAsideError, write_rejects
+from sartext.sources.tiles import cut_scene, is_cut, is_large
 
 _NAMED = 3
 
@@ -66,10 +71,13 @@ class ImageWriter:
 
 
 class _Guard:
-    """Stops the run once more images are set aside than the profile allows."""
+    """Keeps what is set aside, and stops the run once that is more images than the profile allows.
+
+    Counted in whole images: `scenes` of them were read, and each that is lost counts once.
+    """
 
     def __init__(self, source: SourceConfig, config: Config, scenes: int, rejects: list[Reject]) -> None:
-        self._source, self._share = source, config.images.max_rejected_share
+        self._source, self._share, self._rejects = source, config.images.max_rejected_share, rejects
         self._faults = [entry for entry in rejects if self._counts(entry)]
         self._total = scenes + len(self._faults)
         self._check()
@@ -77,10 +85,13 @@ class _Guard:
     def _counts(self, reject: Reject) -> bool:
         return reject.kind == "image" or (reject.kind == "absent" and not self._source.partial)
 
-    def add(self, reject: Reject) -> None:
-        """Count an image that was among the scenes."""
-        self._faults.append(reject)
-        self._check()
+    def set_aside(self, scene: Scene, reason: str, kind: RejectKind) -> None:
+        """Set aside one of the scenes, or (of kind ``note``) say something of it."""
+        reject = Reject(scene.image.removeprefix(f"{self._source.folder.as_posix()}/"), "", reason, kind)
+        self._rejects.append(reject)
+        if self._counts(reject):
+            self._faults.append(reject)
+            self._check()
 
     def _check(self) -> None:
         faults = self._faults
@@ -100,26 +111,81 @@ class _Guard:
         )
 
 
-def _rows(
-    scenes: list[Scene], source: SourceConfig, config: Config, processes: int, rejects: list[Reject]
-) -> Iterator[tuple[Scene, Prepared]]:
-    guard = _Guard(source, config, len(scenes), rejects)
-    root = source.folder.as_posix()
-    with closing(prepare_images(scenes, config.images, processes)) as outcomes:
-        for scene, outcome in zip(track(scenes, f"ingest {source.name}"), outcomes, strict=True):
-            if isinstance(outcome, Prepared):
-                yield scene, outcome
-            else:
-                reject = Reject(scene.image.removeprefix(root + "/"), "", outcome.reason, outcome.kind)
-                rejects.append(reject)
-                guard.add(reject)
+class _Tiles:
+    """The tiles of a source's large images.
+
+    They lie in a temporary folder while images are prepared; it takes the place of the old one when the
+    rest of the ingest does.
+
+    Attributes:
+        wholes: the scene id of the whole that each tile is of, by the tile's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = self._temporary = folder
+        self.wholes: dict[str, str] = {}
+
+    @contextmanager
+    def opened(self, needed: bool) -> Iterator[None]:
+        """Make room for the tiles; where none are needed, those of an earlier run are removed in the end."""
+        if needed:
+            with atomic_folder(self._folder) as self._temporary:
+                yield
+        else:
+            yield
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def cut(
+        self,
+        scenes: Sequence[Scene],
+        images: ImagesConfig,
+        masks: Mapping[str, Path],
+        classes: MaskClasses | None,
+        guard: _Guard,
+    ) -> list[Scene]:
+        """Return `scenes` by rising scene id, with tiles in place of large ones, named where they lie now."""
+        known = {scene.scene_id for scene in scenes}
+        large = [scene for scene in scenes if is_large(scene, images)]
+        result = [scene for scene in scenes if not is_large(scene, images)]
+        for scene in track(large, f"cut {large[0].source} into tiles" if large else ""):
+            if not is_cut(scene, images):
+                guard.set_aside(
+                    scene, f"{_over(scene, images)}; kept whole: its texts are of the whole", "note"
+                )
+                result.append(scene)
+                continue
+            try:
+                mask = masks.get(scene.scene_id)
+                tiles = cut_scene(scene, images, mask, classes, self._temporary, known)
+            except SetAsideError as fault:
+                guard.set_aside(scene, fault.reason, fault.kind)
+                continue
+            self.wholes |= {tile.scene_id: scene.scene_id for tile in tiles}
+            result += tiles
+        return sorted(result, key=lambda scene: scene.scene_id)
+
+    def settled(self, scene: Scene) -> Scene:
+        """Return a scene with the names that its files have in the end."""
+        if scene.scene_id not in self.wholes:
+            return scene
+        before, after = self._temporary.as_posix(), self._folder.as_posix()
+        twin = scene.twin and after + scene.twin.removeprefix(before)
+        return replace(scene, image=after + scene.image.removeprefix(before), twin=twin)
 
 
-def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> dict[str, Any]:
+def _over(scene: Scene, images: ImagesConfig) -> str:
+    return f"has {scene.width}x{scene.height} pixels, over images.max_pixels = {images.max_pixels}"
+
+
+def _summary(
+    source: SourceConfig, kept: list[Scene], rejects: list[Reject], wholes: Mapping[str, str]
+) -> dict[str, Any]:
     kinds = Counter(entry.kind for entry in rejects)
     splits = Counter(scene.split for scene in kept)
     labels = Counter(box.label for scene in kept for box in scene.boxes)
-    present = len(kept) + kinds["image"]
+    tiles = [wholes[scene.scene_id] for scene in kept if scene.scene_id in wholes]
+    tiled = len(set(tiles))
+    present = len(kept) - len(tiles) + tiled + kinds["image"]
     objects = labels.total() + kinds["box"]
     whole = not source.partial and source.limit is None
     return {
@@ -130,6 +196,8 @@ def _summary(source: SourceConfig, kept: list[Scene], rejects: list[Reject]) -> 
         "absent": kinds["absent"],
         "boxes_rejected": kinds["box"],
         "notes": kinds["note"],
+        "tiled": tiled,
+        "tiles": len(tiles),
         "by_split": {split: splits[split] for split in SPLITS},
         "boxes": dict(sorted(labels.items())),
         "captions": sum(len(scene.captions) for scene in kept),
@@ -161,7 +229,8 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
     `out` then holds ``scenes.parquet`` (rows by rising scene id), ``images.npy`` (uint8 (N, S, S, C), the
     same rows), ``twins.npy`` for pairs, ``hashes.csv``, ``rejects.csv`` and ``summary.json``. It is
     replaced as a whole, or left as it was; its bytes do not depend on `processes`. Images are held by the
-    dozen.
+    dozen, those to be cut one by one: their tiles go to ``tiles/SOURCE`` of the results, which is replaced
+    with `out`, and must stay while the run is used.
 
     Args:
         source: the source.
@@ -176,24 +245,15 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
     """
     dataset = config.dataset
     unpacked = config.results / "unpacked" / source.name
-    scenes, rejects = read_source(source, config.seed, dataset.val_share, dataset.test_share, unpacked)
-    size = config.images.size
-    paired = "optical" in source.layout
-    kept: list[Scene] = []
-    hashes: list[tuple[str, Hashes, Hashes | None]] = []
-    with atomic_folder(out) as folder:
-        with (
-            ImageWriter(folder / "images.npy", size, 1 if source.modality == "sar" else 3) as images,
-            ImageWriter(folder / "twins.npy", size, 3) as twins,
-        ):
-            for scene, prepared in _rows(scenes, source, config, processes, rejects):
-                images.append(prepared.image)
-                if prepared.twin is not None:
-                    twins.append(prepared.twin)
-                kept.append(scene)
-                hashes.append((scene.scene_id, prepared.hashes, prepared.twin_hashes))
-        if not paired:
-            (folder / "twins.npy").unlink()
+    masks: dict[str, Path] = {}
+    scenes, rejects = read_source(source, config.seed, dataset.val_share, dataset.test_share, unpacked, masks)
+    classes = source_mask_classes(source, checked_layout(source))
+    guard = _Guard(source, config, len(scenes), rejects)
+    tiles = _Tiles(config.results / "tiles" / source.name)
+    needed = any(is_cut(scene, config.images) for scene in scenes)
+    with atomic_folder(out) as folder, tiles.opened(needed):
+        scenes = tiles.cut(scenes, config.images, masks, classes, guard)
+        kept = _write_images(folder, scenes, source, config, processes, tiles, guard)
         if not kept:
             first = f"; the first: {rejects[0].file}: {rejects[0].reason}" if rejects else ""
             raise UserError(
@@ -202,12 +262,50 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
             )
         write_records(folder / "scenes.parquet", kept, Scene)
         write_rejects(folder / "rejects.csv", rejects)
-        _write_hashes(folder / "hashes.csv", hashes)
-        summary = _summary(source, kept, rejects)
+        summary = _summary(source, kept, rejects, tiles.wholes)
         write_json(folder / "summary.json", summary)
+    _warn(source, summary, out)
+
+
+def _write_images(
+    folder: Path,
+    scenes: Sequence[Scene],
+    source: SourceConfig,
+    config: Config,
+    processes: int,
+    tiles: _Tiles,
+    guard: _Guard,
+) -> list[Scene]:
+    """Write images, twins and hashes of scenes; return those that have them, named as in the end."""
+    size = config.images.size
+    kept: list[Scene] = []
+    hashes: list[tuple[str, Hashes, Hashes | None]] = []
+    with (
+        ImageWriter(folder / "images.npy", size, 1 if source.modality == "sar" else 3) as images,
+        ImageWriter(folder / "twins.npy", size, 3) as twins,
+        closing(prepare_images(scenes, config.images, processes)) as outcomes,
+    ):
+        settled = [tiles.settled(scene) for scene in scenes]
+        for scene, outcome in zip(track(settled, f"ingest {source.name}"), outcomes, strict=True):
+            if not isinstance(outcome, Prepared):
+                guard.set_aside(scene, outcome.reason, outcome.kind)
+                continue
+            images.append(outcome.image)
+            if outcome.twin is not None:
+                twins.append(outcome.twin)
+            kept.append(scene)
+            hashes.append((scene.scene_id, outcome.hashes, outcome.twin_hashes))
+    if "optical" not in source.layout:
+        (folder / "twins.npy").unlink()
+    _write_hashes(folder / "hashes.csv", hashes)
+    return kept
+
+
+def _warn(source: SourceConfig, summary: dict[str, Any], out: Path) -> None:
     if summary["differs_from_expected"]:
+        whole = summary["read"] - summary["tiles"] + summary["tiled"]
         print(
-            f"sartext: source {source.name}: {summary['read'] + summary['rejected']} images found, "
+            f"sartext: source {source.name}: {whole + summary['rejected']} images found, "
             f"expected {source.expected_images}; see {out / 'summary.json'}",
             file=sys.stderr,
         )

@@ -9,7 +9,8 @@ relative to.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from sartext.core.config import SourceConfig
@@ -40,9 +41,15 @@ _SPLIT_INSIDE = ("karpathy", "nwpu")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
+@lru_cache
+def field_names(pattern: str) -> tuple[str, ...]:
+    """Return the names of a pattern's fields, in order."""
+    return tuple(_FIELD.findall(pattern))
+
+
 def check_pattern(where: str, pattern: str) -> None:
     """Raise `UserError`, naming `where`, if `pattern` is no relative path with well-formed fields."""
-    for name in _FIELD.findall(pattern):
+    for name in field_names(pattern):
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise UserError(f"{where}: {{{name}}} is no field name; expected {{split}}, {{id}} or the like")
     if "{" in _FIELD.sub("", pattern) or "}" in _FIELD.sub("", pattern):
@@ -186,7 +193,7 @@ class Folders:
         tail = ""
         if not rest and any_image and PurePosixPath(segment).suffix.lower() not in IMAGE_SUFFIXES:
             tail = "(?i:" + "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES) + ")"
-        regex = re.compile(_segment_regex(segment, fields) + tail)
+        regex = _regex(segment, fields, tail)
         plain = "{" not in segment and not tail
         names = [segment] if plain else self.names(folder)
         for name in names:
@@ -210,14 +217,23 @@ def match_path(pattern: str, path: str) -> dict[str, str] | None:
         return None
     fields: dict[str, str] = {}
     for segment, part in zip(segments, parts, strict=True):
-        match = re.fullmatch(_segment_regex(segment, fields), part)
+        match = _regex(segment, fields).fullmatch(part)
         if match is None:
             return None
         fields |= match.groupdict()
     return fields
 
 
-def _segment_regex(segment: str, fields: dict[str, str]) -> str:
+def _regex(segment: str, fields: Mapping[str, str], tail: str = "") -> re.Pattern[str]:
+    """The regular expression of a pattern's segment where some fields are known already."""
+    return _compiled(
+        segment, tuple((name, fields[name]) for name in field_names(segment) if name in fields), tail
+    )
+
+
+@lru_cache(maxsize=1024)
+def _compiled(segment: str, known: tuple[tuple[str, str], ...], tail: str) -> re.Pattern[str]:
+    fields = dict(known)
     parts, seen = [], set[str]()
     position = 0
     for match in _FIELD.finditer(segment):
@@ -230,7 +246,7 @@ def _segment_regex(segment: str, fields: dict[str, str]) -> str:
             seen.add(name)
         position = match.end()
     parts.append(re.escape(segment[position:]))
-    return "".join(parts)
+    return re.compile("".join(parts) + tail)
 
 
 def fill(pattern: str, fields: dict[str, str]) -> str:
@@ -239,7 +255,7 @@ def fill(pattern: str, fields: dict[str, str]) -> str:
     Raises:
         SetAsideError: a field of the pattern has no value.
     """
-    missing = [name for name in _FIELD.findall(pattern) if name not in fields]
+    missing = [name for name in field_names(pattern) if name not in fields]
     if missing:
         raise SetAsideError(f"nothing says what {{{missing[0]}}} of {pattern!r} is")
     return _FIELD.sub(lambda match: fields[match.group(1)], pattern)

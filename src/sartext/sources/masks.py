@@ -233,6 +233,14 @@ def _box(place: tuple[slice, ...], label: str, record: str) -> RawBox:
     )
 
 
+def valid_pixels(codes: Codes, known: npt.NDArray[np.bool_], classes: MaskClasses) -> npt.NDArray[np.bool_]:
+    """Return where a mask says anything, bool (H, W): known, and none of the values to ignore."""
+    valid = known.copy()
+    for value in classes.ignore:
+        valid &= codes != value
+    return valid
+
+
 def semantic_content(
     codes: Codes, known: npt.NDArray[np.bool_], classes: MaskClasses, record: str
 ) -> tuple[dict[str, float], list[RawBox]]:
@@ -241,9 +249,7 @@ def semantic_content(
     Raises:
         SetAsideError: a value is neither class, background nor ignored; or no pixel is valid.
     """
-    valid = known.copy()
-    for value in classes.ignore:
-        valid &= codes != value
+    valid = valid_pixels(codes, known, classes)
     pixels = int(np.count_nonzero(valid))
     if pixels == 0:
         raise SetAsideError(f"mask {record} has no valid pixel")
@@ -283,6 +289,13 @@ def instance_boxes(codes: Codes, classes: MaskClasses, record: str) -> list[RawB
     ]
 
 
+def _mask_codes(path: Path, classes: MaskClasses) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    meant = {*classes.values.values(), *classes.background, *classes.ignore}
+    if classes.kind == "instance":
+        return read_codes(path, "either", meant)
+    return read_codes(path, "colours" if classes.colours else "numbers", meant)
+
+
 def read_mask(path: Path, classes: MaskClasses) -> tuple[int, int, dict[str, float], list[RawBox]]:
     """Read one mask as its meaning.
 
@@ -292,15 +305,42 @@ def read_mask(path: Path, classes: MaskClasses) -> tuple[int, int, dict[str, flo
     Raises:
         SetAsideError: it cannot be read, or holds values that mean nothing.
     """
-    meant = {*classes.values.values(), *classes.background, *classes.ignore}
+    codes, known = _mask_codes(path, classes)
+    height, width = codes.shape
     if classes.kind == "instance":
-        codes, known = read_codes(path, "either", meant)
         if not known.any():
             raise SetAsideError(f"mask {path.name} has no valid pixel")
         codes = np.where(known, codes, min(classes.background))
-        height, width = codes.shape
         return width, height, {}, instance_boxes(codes, classes, path.name)
-    codes, known = read_codes(path, "colours" if classes.colours else "numbers", meant)
-    height, width = codes.shape
     cover, boxes = semantic_content(codes, known, classes, path.name)
     return width, height, cover, boxes
+
+
+def window_covers(
+    path: Path, classes: MaskClasses, windows: Sequence[tuple[int, int, int, int]]
+) -> list[dict[str, float] | None]:
+    """Return what parts of a mask cover, each by itself.
+
+    Args:
+        path: a mask that `read_mask` reads.
+        classes: what its values mean.
+        windows: left, top, right, bottom of each part, pixels.
+
+    Returns:
+        For each part the share of its valid pixels by class that occurs (empty for instance masks), None
+        where it has no valid pixel.
+
+    Raises:
+        SetAsideError: the mask cannot be read.
+    """
+    codes, known = _mask_codes(path, classes)
+    covers: list[dict[str, float] | None] = []
+    for left, top, right, bottom in windows:
+        part = codes[top:bottom, left:right]
+        valid = valid_pixels(part, known[top:bottom, left:right], classes)
+        pixels = int(np.count_nonzero(valid))
+        counts = {
+            name: int(np.count_nonzero(valid & (part == value))) for name, value in classes.values.items()
+        }
+        covers.append({name: count / pixels for name, count in counts.items() if count} if pixels else None)
+    return covers

@@ -45,8 +45,12 @@ class Unusable:
     kind: RejectKind
 
 
-def _decode(scene: Scene, images: ImagesConfig) -> tuple[Pixels, Pixels | None]:
-    """Return a scene's image and twin; raises `SetAsideError`."""
+def decode_scene(scene: Scene, images: ImagesConfig) -> tuple[Pixels, Pixels | None]:
+    """Return a scene's image and its optical twin, uint8 (H, W, C).
+
+    Raises:
+        SetAsideError: one of them does not decode, or has another size than the scene.
+    """
     try:
         image = decode_image(Path(scene.image), images, scene.modality)
     except DecodeError as error:
@@ -104,7 +108,7 @@ def _prepare_lot(scenes: Sequence[Scene], images: ImagesConfig) -> list[Prepared
     waiting: dict[int, tuple[Pixels, Pixels | None]] = {}
     for position, scene in enumerate(scenes):
         try:
-            waiting[position] = _decode(scene, images)
+            waiting[position] = decode_scene(scene, images)
         except SetAsideError as fault:
             outcomes[position] = Unusable(fault.reason, fault.kind)
         large = any(image.size > _LARGE for image, _ in waiting.values())

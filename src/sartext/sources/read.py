@@ -1,8 +1,7 @@
 """A source's annotations to scenes: the same road for every format."""
 
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sartext.core.collector import collector_held
@@ -12,138 +11,16 @@ from sartext.core.preflight import require_source
 from sartext.core.records import Box, Scene, Split
 from sartext.core.seeds import derive_seed
 from sartext.sources.boxes import checked_box
-from sartext.sources.captions import clean_text, read_dialogues, read_karpathy, read_nwpu, shorter_names
-from sartext.sources.coco import read_coco
+from sartext.sources.captions import clean_text, shorter_names
 from sartext.sources.decode import DecodeError, image_size
 from sartext.sources.entries import Entry, RawBox
-from sartext.sources.layout import (
-    Folders,
-    check_digests,
-    checked_layout,
-    fill,
-    for_split,
-    locate,
-    require_file,
-)
+from sartext.sources.groups import Window, check_tile_name, group_of
+from sartext.sources.layout import Folders, check_digests, checked_layout, for_split, locate
 from sartext.sources.masks import MaskClasses, mask_classes, read_mask
-from sartext.sources.opensarship import read_opensarship
-from sartext.sources.questions import read_rsvqa
+from sartext.sources.readers import READERS, Reading
 from sartext.sources.rejects import Reject, SetAsideError
-from sartext.sources.tables import read_csv
-from sartext.sources.textboxes import read_dota, read_yolo
-from sartext.sources.voc import read_voc_file, read_voc_files
 
 _2_63 = float(1 << 63)
-
-
-@dataclass
-class _Reading:
-    """One source, one of its splits; `unpacked` is the folder for what its archives hold."""
-
-    source: SourceConfig
-    root: Path
-    layout: dict[str, str]
-    folders: Folders
-    unpacked: Path | None
-    rejects: list[Reject]
-
-
-def _one_file(reading: _Reading, reader: Callable[[Path, str, list[Reject]], list[Entry]]) -> list[Entry]:
-    pattern = reading.layout["annotations"]
-    path = require_file(reading.source, reading.root / pattern)
-    return reader(path, pattern, reading.rejects)
-
-
-def _files(reading: _Reading, key: str, any_image: bool = False) -> list[tuple[dict[str, str], Path]]:
-    pattern = reading.layout[key]
-    files = reading.folders.matches(reading.root, pattern, any_image)
-    if not files:
-        raise UserError(
-            f"source {reading.source.name}: no file below {reading.root} is like {pattern!r} (layout.{key}); "
-            f"to get it: {reading.source.obtain}; or set the source's 'layout' in the profile"
-        )
-    return files
-
-
-def _voc(reading: _Reading) -> Iterator[Entry]:
-    if "{id}" in reading.layout["annotations"]:
-        yield from read_voc_files(_files(reading, "annotations"), reading.root, reading.rejects)
-    else:
-        yield from _one_file(reading, read_voc_file)
-
-
-def _masks(reading: _Reading) -> Iterator[Entry]:
-    masks = [
-        Entry(path.relative_to(reading.root).as_posix(), fields=fields, mask=path)
-        for fields, path in _files(reading, "masks", any_image=True)
-    ]
-    return iter(_with_twins(reading, masks) if "optical" in reading.layout else masks)
-
-
-def _pairs(reading: _Reading) -> Iterator[Entry]:
-    entries = []
-    for fields, path in _files(reading, "sar", any_image=True):
-        file = path.relative_to(reading.root).as_posix()
-        entries.append(Entry(file, name=file, fields=fields, annotated=False))
-    return iter(_with_twins(reading, entries))
-
-
-def _with_twins(reading: _Reading, entries: list[Entry]) -> list[Entry]:
-    """The entries that have an optical twin: an optical image whose pattern's fields are the same."""
-    optical = {
-        tuple(sorted(fields.items())): path for fields, path in _files(reading, "optical", any_image=True)
-    }
-    paired = []
-    for entry in entries:
-        entry.twin = optical.pop(tuple(sorted(entry.fields.items())), None)
-        if entry.twin is None:
-            reason = f"has no optical twin {fill(reading.layout['optical'], entry.fields)!r}"
-            reading.rejects.append(Reject(entry.file, "", reason, "absent"))
-        else:
-            paired.append(entry)
-    for path in optical.values():
-        file = path.relative_to(reading.root).as_posix()
-        reading.rejects.append(Reject(file, "", "an optical image without a SAR image; left out", "note"))
-    return paired
-
-
-def _rsvqa(reading: _Reading) -> Iterator[Entry]:
-    questions, answers, images = (
-        require_file(reading.source, reading.root / reading.layout[key])
-        for key in ("questions", "answers", "annotations")
-    )
-    return iter(read_rsvqa(questions, answers, images, reading.root, reading.rejects))
-
-
-def _opensarship(reading: _Reading) -> Iterator[Entry]:
-    found = read_opensarship(
-        reading.root,
-        reading.layout,
-        reading.source.classes,
-        reading.folders,
-        reading.unpacked,
-        reading.rejects,
-    )
-    entries = list(found)
-    if not entries and not reading.rejects:
-        _files(reading, "images", any_image=True)  # says that nothing is like the pattern
-    return iter(entries)
-
-
-_READERS: dict[str, Callable[[_Reading], Iterator[Entry]]] = {
-    "coco": lambda reading: iter(_one_file(reading, read_coco)),
-    "voc": _voc,
-    "yolo": lambda reading: read_yolo(_files(reading, "annotations"), reading.root, reading.rejects),
-    "dota": lambda reading: read_dota(_files(reading, "annotations"), reading.root, reading.rejects),
-    "mask": _masks,
-    "pairs": _pairs,
-    "karpathy": lambda reading: iter(_one_file(reading, read_karpathy)),
-    "nwpu": lambda reading: iter(_one_file(reading, read_nwpu)),
-    "csv": lambda reading: iter(_one_file(reading, read_csv)),
-    "dialogues": lambda reading: iter(_one_file(reading, read_dialogues)),
-    "rsvqa": _rsvqa,
-    "opensarship": _opensarship,
-}
 
 
 class Labels:
@@ -329,8 +206,11 @@ def draw_split(
     scene_id: str,
     val_share: float,
     test_share: float,
+    group: str | None = None,
 ) -> Split:
     """Return a scene's split.
+
+    Scenes of one group get the same number, in whichever source, so that nothing drawn cuts a group.
 
     Args:
         official: the source's, in our name; None where it has none.
@@ -339,12 +219,16 @@ def draw_split(
         scene_id: the scene.
         val_share: share of val, of all scenes or (where only val is missing) of train.
         test_share: share of test where no split is official.
+        group: what the scene was cut from, see `Scene.group`.
     """
-    number = _draw(seed, "split", scene_id)
+    number = _draw(seed, "split", scene_id if group is None else group)
     if official is None:
         return "test" if number < test_share else "val" if number < test_share + val_share else "train"
-    if official == "train" and "val" not in splits and number < val_share:
-        return "val"
+    if official == "train" and "val" not in splits:
+        # the val of a group is that of sources without official splits, which may hold the same group
+        first = 0.0 if group is None else test_share
+        if first <= number < first + val_share:
+            return "val"
     return official
 
 
@@ -354,6 +238,8 @@ class _Found:
     scene_id: str
     split: Split
     path: Path
+    group: str | None
+    window: Window | None
 
 
 def _splits(source: SourceConfig) -> list[tuple[Split | None, str | None]]:
@@ -396,8 +282,8 @@ def _found(
     for ours, theirs in _splits(source):
         filled = for_split(layout, theirs)
         images = filled["sar"] if source.format == "pairs" else filled["images"]
-        reading = _Reading(source, root, filled, folders, unpacked, rejects)
-        for entry in _READERS[source.format](reading):
+        reading = Reading(source, root, filled, folders, unpacked, rejects)
+        for entry in READERS[source.format](reading):
             try:
                 official = _official(source, ours, entry)
                 path = place(entry, root, images, folders)
@@ -411,8 +297,13 @@ def _found(
             except SetAsideError as fault:
                 rejects.append(Reject(entry.file, entry.record, fault.reason, fault.kind))
                 continue
-            split = draw_split(official, source.splits, seed, scene_id, *shares)
-            found[scene_id] = _Found(entry, scene_id, split, path)
+            group, window = None, None
+            try:
+                group, window = group_of(source, below)
+            except SetAsideError as fault:
+                rejects.append(Reject(entry.file, entry.record, fault.reason, fault.kind))
+            split = draw_split(official, source.splits, seed, scene_id, *shares, group)
+            found[scene_id] = _Found(entry, scene_id, split, path, group, window)
     return list(found.values())
 
 
@@ -431,7 +322,12 @@ def _limited(found: list[_Found], limit: int | None, seed: int) -> list[_Found]:
 
 
 def read_source(
-    source: SourceConfig, seed: int, val_share: float, test_share: float, unpacked: Path | None = None
+    source: SourceConfig,
+    seed: int,
+    val_share: float,
+    test_share: float,
+    unpacked: Path | None = None,
+    masks: dict[str, Path] | None = None,
 ) -> tuple[list[Scene], list[Reject]]:
     """Read a source's annotations; images are looked up, not decoded (masks are).
 
@@ -442,6 +338,7 @@ def read_source(
         test_share: see `draw_split`.
         unpacked: folder for images that lie in zip archives, replaced as a whole; scenes name their images
             in it, so it must stay. Only OpenSARShip has archives.
+        masks: the mask raster of each scene that has one is added here, by scene id.
 
     Returns:
         The scenes by rising scene id, and what was set aside.
@@ -453,17 +350,24 @@ def read_source(
     """
     root = require_source(source)
     layout = checked_layout(source)
+    check_tile_name(source)
     check_digests(source, root)
-    labels, masks = _labels(source), source_mask_classes(source, layout)
+    labels, classes = _labels(source), source_mask_classes(source, layout)
     rejects: list[Reject] = []
     with held_for(source.format):
         found = _found(source, layout, root, seed, (val_share, test_share), unpacked, rejects)
         scenes = []
         for one in sorted(_limited(found, source.limit, seed), key=lambda one: one.scene_id):
             try:
-                scenes.append(
-                    scene_of(one.entry, one.scene_id, one.split, one.path, source, labels, masks, rejects)
+                scene = scene_of(
+                    one.entry, one.scene_id, one.split, one.path, source, labels, classes, rejects
                 )
             except SetAsideError as fault:
                 rejects.append(Reject(one.entry.file, one.entry.record, fault.reason, fault.kind))
+                continue
+            if one.group is not None:
+                scene = replace(scene, group=one.group, window=one.window)
+            if masks is not None and one.entry.mask is not None:
+                masks[scene.scene_id] = one.entry.mask
+            scenes.append(scene)
     return scenes, rejects

@@ -1,12 +1,95 @@
 """SAR-TEXT in the forms others read."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
-from sartext.core.files import atomic_folder, write_json
-from sartext.core.records import SPLITS, Caption, Question, Scene
+import orjson
+
+from sartext.core.files import atomic_folder
+from sartext.core.records import SPLITS, Caption, Question, Scene, Split
+from sartext.dataset.exports.parquet import write_parquet
 from sartext.dataset.questions.dialogues import conversation
+
+_QUOTED = frozenset(',"\r\n')
+
+# the training split has the name of the released file
+CSV_FILES: dict[Split, str] = {"train": "sartext.csv", "val": "sartext_val.csv", "test": "sartext_test.csv"}
+
+
+def _field(text: str) -> str:
+    """A field of a csv file (RFC 4180); the csv module of Python 3.11 leaves a lone carriage return bare."""
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
+
+
+def _write_csv(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.write("filepath,caption\n")
+        stream.writelines(f"{_field(filepath)},{_field(caption)}\n" for filepath, caption in rows)
+
+
+def _write_list(stream: TextIO, records: Iterable[dict[str, Any]]) -> None:
+    """Write a JSON list, a record a line: the records are never all in memory."""
+    separator = "[\n"
+    for record in records:
+        stream.write(separator + orjson.dumps(record).decode())
+        separator = ",\n"
+    stream.write("[]" if separator == "[\n" else "\n]")
+
+
+def _write_coco(
+    path: Path,
+    split: Split,
+    chosen: Sequence[tuple[int, Scene, str]],
+    captions: Mapping[str, Sequence[Caption]],
+) -> None:
+    def images() -> Iterator[dict[str, Any]]:
+        for number, scene, file in chosen:
+            yield {
+                "id": number,
+                "file_name": file,
+                "width": scene.width,
+                "height": scene.height,
+                "scene_id": scene.scene_id,
+            }
+
+    def annotations() -> Iterator[dict[str, Any]]:
+        place = 0
+        for number, scene, _ in chosen:
+            for said in captions.get(scene.scene_id, ()):
+                place += 1
+                yield {"id": place, "image_id": number, "caption": said.caption, "branch": said.branch}
+
+    info = orjson.dumps({"description": f"captions of SAR-TEXT, {split}"}).decode()
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(f'{{"info": {info},\n"licenses": [],\n"images": ')
+        _write_list(stream, images())
+        stream.write(',\n"annotations": ')
+        _write_list(stream, annotations())
+        stream.write("}\n")
+
+
+def _write_dialogues(
+    path: Path, chosen: Sequence[tuple[int, Scene, str]], questions: Mapping[str, Sequence[Question]]
+) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        _write_list(
+            stream,
+            (
+                {
+                    "id": scene.scene_id,
+                    "image": file,
+                    "conversations": conversation(questions[scene.scene_id]),
+                }
+                for _, scene, file in chosen
+                if questions.get(scene.scene_id)
+            ),
+        )
+        stream.write("\n")
+
+
+def _image(scene: Scene) -> str:
+    return scene.image
 
 
 def write_exports(
@@ -14,57 +97,36 @@ def write_exports(
     scenes: Sequence[Scene],
     captions: Mapping[str, Sequence[Caption]],
     questions: Mapping[str, Sequence[Question]],
+    name: Callable[[Scene], str] = _image,
+    shards: Mapping[str, str] | None = None,
 ) -> None:
     """Write the exports of a data set as a whole: the folder is replaced, or left as it was.
 
-    ``sartext.csv`` is the released form (``filepath,caption``) of the training split,
-    ``captions_{split}.json`` COCO caption form, ``dialogues_{split}.json`` the released form of dialogues.
-    Paths are those of the images as opened from the project's root.
+    ``sartext.csv`` is the released form (``filepath,caption``) of the training split, ``sartext_val.csv`` and
+    ``sartext_test.csv`` those of the others; ``captions_SPLIT.json`` COCO's form of captions;
+    ``dialogues_SPLIT.json`` the released form of dialogues; ``parquet/`` one row an image, with a card, so
+    that ``datasets.load_dataset`` opens the folder.
 
     Args:
         folder: where to write.
         scenes: all scenes.
         captions: captions by scene id.
         questions: questions by scene id.
+        name: what an export calls a scene's image; its path from the project's root if not given.
+        shards: the shard of each image that is in one, by scene id (see `shard_names`).
     """
+    paths = [name(scene) for scene in scenes]
     with atomic_folder(folder) as temporary:
-        with (temporary / "sartext.csv").open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["filepath", "caption"])
-            for scene in scenes:
-                if scene.split == "train":
-                    writer.writerows([scene.image, said.caption] for said in captions.get(scene.scene_id, ()))
         for split in SPLITS:
-            chosen = [(number, scene) for number, scene in enumerate(scenes, start=1) if scene.split == split]
-            said = [(number, one) for number, scene in chosen for one in captions.get(scene.scene_id, ())]
-            write_json(
-                temporary / f"captions_{split}.json",
-                {
-                    "images": [
-                        {
-                            "id": number,
-                            "file_name": scene.image,
-                            "width": scene.width,
-                            "height": scene.height,
-                            "scene_id": scene.scene_id,
-                        }
-                        for number, scene in chosen
-                    ],
-                    "annotations": [
-                        {"id": place, "image_id": number, "caption": one.caption, "branch": one.branch}
-                        for place, (number, one) in enumerate(said, start=1)
-                    ],
-                },
+            chosen = [
+                (number, scene, paths[number - 1])
+                for number, scene in enumerate(scenes, start=1)
+                if scene.split == split
+            ]
+            rows = (
+                (file, said.caption) for _, scene, file in chosen for said in captions.get(scene.scene_id, ())
             )
-            write_json(
-                temporary / f"dialogues_{split}.json",
-                [
-                    {
-                        "id": scene.scene_id,
-                        "image": scene.image,
-                        "conversations": conversation(questions[scene.scene_id]),
-                    }
-                    for _, scene in chosen
-                    if questions.get(scene.scene_id)
-                ],
-            )
+            _write_csv(temporary / CSV_FILES[split], rows)
+            _write_coco(temporary / f"captions_{split}.json", split, chosen, captions)
+            _write_dialogues(temporary / f"dialogues_{split}.json", chosen, questions)
+        write_parquet(temporary / "parquet", scenes, paths, captions, questions, shards or {})

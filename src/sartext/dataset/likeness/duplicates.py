@@ -1,39 +1,70 @@
 """Equal images within a training set: one stays."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
 
 from sartext.core.records import Scene
-from sartext.dataset.likeness.prints import Likeness, Print, alike_within
+from sartext.dataset.likeness.prints import Prints
+from sartext.dataset.likeness.same import Same
+from sartext.dataset.text import words
+
+Richness = tuple[int, int, int]
+
+
+def richness(texts: Sequence[str]) -> Richness:
+    """Return how much is said of an image: texts, different words, characters."""
+    return len(texts), len({word for text in texts for word in words(text)}), sum(map(len, texts))
 
 
 def duplicates(
-    scenes: Sequence[Scene], prints: Sequence[Print], texts: Mapping[str, int], distance: int
-) -> dict[str, tuple[str, Likeness]]:
+    scenes: Sequence[Scene], prints: Prints, same: Same, texts: Mapping[str, Richness]
+) -> dict[str, tuple[str, Literal["exact", "near"]]]:
     """Return the scenes to drop, each with the scene that stays and how they are alike.
 
-    Of scenes that are alike the one with most captions stays; of those, the one of train before val, then
-    the first by scene id.
+    Images that are the same, and those that are the same as one of them, are one group, of which one scene
+    stays: the one with the richest text; of those, one of train before val, then the first by scene id.
 
     Args:
         scenes: training and validation scenes.
-        prints: prints of their own images (twins are left aside: two SAR images may share one optical twin).
-        texts: captions by scene id.
-        distance: most bits that perceptual hashes may differ by.
+        prints: images of these and any other scenes; twins are left aside: two SAR images may share one
+            optical twin.
+        same: which of them are the same.
+        texts: how much is said of a scene, by its id.
     """
-    own = [one for one in prints if one.part == "image"]
-    split = {scene.scene_id: scene.split for scene in scenes}
-    order = sorted(
-        (one for one in own if one.scene_id in split),
-        key=lambda one: (-texts.get(one.scene_id, 0), split[one.scene_id], one.scene_id),
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    by_id = {scene.scene_id: scene for scene in scenes}
+    rows = np.array(
+        [
+            row
+            for row, (name, twin) in enumerate(zip(prints.scene_ids, prints.twin, strict=True))
+            if not twin and name in by_id
+        ],
+        np.int64,
     )
-    dropped: dict[str, tuple[str, Likeness]] = {}
-    for found in alike_within(order, distance):
-        one, other = order[found.first].scene_id, order[found.second].scene_id
-        if one in dropped:
-            continue
-        if found.kind == "exact":
-            # what its equal was dropped for holds for it too
-            dropped[one] = (dropped[other][0] if other in dropped else other, "exact")
-        elif other not in dropped:
-            dropped[one] = (other, "near")
+    pixels = same.pixels[rows]
+    count = int(same.pixels.max()) + 1 if len(prints) else 0
+    there = np.zeros(count, np.bool_)
+    there[pixels] = True
+    edges = there[same.first] & there[same.second]
+    first, second = same.first[edges], same.second[edges]
+    graph = coo_array((np.ones(len(first), np.float32), (first, second)), shape=(count, count))
+    _, group = connected_components(graph, directed=False)
+    members: dict[int, list[tuple[Scene, int]]] = {}
+    for row, number in zip(rows.tolist(), group[pixels].tolist(), strict=True):
+        members.setdefault(number, []).append((by_id[prints.scene_ids[row]], int(same.pixels[row])))
+    dropped: dict[str, tuple[str, Literal["exact", "near"]]] = {}
+    for inside in members.values():
+        (best, look), *rest = sorted(inside, key=lambda member: _rank(member[0], texts))
+        for scene, own in rest:
+            dropped[scene.scene_id] = (best.scene_id, "exact" if own == look else "near")
     return dropped
+
+
+def _rank(scene: Scene, texts: Mapping[str, Richness]) -> tuple[int, int, int, str, str]:
+    captions, different, characters = texts.get(scene.scene_id, (0, 0, 0))
+    # train before val, as the words sort
+    return -captions, -different, -characters, scene.split, scene.scene_id

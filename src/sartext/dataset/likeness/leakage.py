@@ -1,69 +1,119 @@
-"""First leakage check: no training or validation image may be an image, or the optical twin, of a test set.
+"""Training and validation images that would tell of a test image, and how.
 
-Compared by the digest of decoded pixels and by perceptual hash (confirmed by correlation), across sources and
-stages. Not seen: tiles that overlap a test tile, and other acquisitions of the same place.
+An image leaks if it, or its optical twin, is the same as a test image, a benchmark image or the twin of
+one (`exact`, `near`; with `` twin`` where a twin is on either side); if it was cut from a test image's scene
+where they overlap (`overlap`, or `same scene` where that cannot be told); or if it is the same as an image
+that leaks (`Leak.via`), until nothing changes: SARDet-100K holds all of HRSID, without the names that tell
+where a tile was cut. Images are compared across sources, stages and modalities.
+
+Not seen: other acquisitions of a place, unless an optical twin is shared; copies turned or mirrored, or whose
+perceptual hash is further away than the profile's `dataset.phash_distance`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sartext.core.errors import UserError
-from sartext.dataset.likeness.prints import Likely, Print, alike
+import numpy as np
+from numpy.typing import NDArray
+
+from sartext.core.records import Scene
+from sartext.dataset.likeness.closest import Closest
+from sartext.dataset.likeness.overlap import overlaps
+from sartext.dataset.likeness.prints import Prints
+from sartext.dataset.likeness.same import Same
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One training image that coincides with a test image.
+    """One training or validation image that tells of a test image.
 
     Attributes:
-        test: scene id of the test image.
+        test: scene id of the test image, or name of the benchmark image.
         train: scene id of the training or validation image.
-        kind: ``exact`` or ``near``; with `` twin`` if an optical twin is on either side.
-        distance: bits their perceptual hashes differ by, 0 for exact.
+        kind: ``exact``, ``near``, ``exact twin``, ``near twin``, ``overlap`` or ``same scene``.
+        distance: bits that perceptual hashes differ by; 0 for exact; None where places told.
+        via: scene id of another image that leaks, which `kind` and `distance` are of; None if they are of the
+            test image itself.
     """
 
     test: str
     train: str
     kind: str
-    distance: int
+    distance: int | None
+    via: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The kind, as it is counted."""
+        return f"{self.kind}, via another" if self.via else self.kind
+
+    @property
+    def reason(self) -> str:
+        """Why the image is left out, as ``dropped.csv`` says it."""
+        if self.kind == "overlap":
+            return "overlaps a test image"
+        if self.via:
+            return f"repeats an image that leaks ({self.kind})"
+        if self.kind == "same scene":
+            return "is of a test image's scene"
+        return f"coincides with a test image ({self.kind})"
 
     def record(self) -> dict[str, Any]:
-        """Return it as an entry of ``leakage.json``."""
-        return {"test": self.test, "train": self.train, "kind": self.kind, "distance": self.distance}
+        """Return it as an entry of ``leaks.json``; `via` and `distance` are there if they are known."""
+        record = {"test": self.test, "train": self.train, "kind": self.kind}
+        optional = {"distance": self.distance, "via": self.via}
+        return record | {name: value for name, value in optional.items() if value is not None}
 
 
-def find_leaks(tests: Sequence[Print], train: Sequence[Print], distance: int) -> list[Leak]:
-    """Return the closest test image of every training scene that coincides with one, by rising scene id.
+def find_leaks(
+    prints: Prints,
+    same: Same,
+    tests: Sequence[Scene],
+    training: Sequence[Scene],
+    benchmark: NDArray[np.bool_] | None = None,
+) -> list[Leak]:
+    """Return every training scene that leaks, each once and by its closest test image, by rising scene id.
+
+    Three steps: images the same as a test image, and those the same as one of them; images cut from where a
+    test image was cut, or an image of the first step; images the same as one of these.
 
     Args:
-        tests: prints of all test images, twins and benchmark images included.
-        train: prints of training and validation images, twins included.
-        distance: most bits that perceptual hashes may differ by.
+        prints: images of all scenes, twins included, and of the benchmark.
+        same: which of them are the same.
+        tests: test scenes; one that stands among `training` too leaks as ``exact``.
+        training: all training and validation scenes of both stages, whether they are used or not.
+        benchmark: bool (N,), which of `prints` are the benchmark's; none if not given.
     """
-    closest: dict[str, tuple[tuple[Any, ...], Likely]] = {}
-    for found in alike(train, tests, distance):
-        own, test = train[found.first], tests[found.second]
-        rank = (found.kind != "exact", found.distance, own.part, test.part, test.scene_id)
-        if own.scene_id not in closest or rank < closest[own.scene_id][0]:
-            closest[own.scene_id] = (rank, found)
-    leaks = []
-    for scene_id, (_, found) in sorted(closest.items()):
-        own, test = train[found.first], tests[found.second]
-        twin = " twin" if "twin" in (own.part, test.part) else ""
-        leaks.append(Leak(test.scene_id, scene_id, f"{found.kind}{twin}", found.distance))
-    return leaks
+    closest = Closest(prints, same)
+    asked = closest.holding(scene.scene_id for scene in training)
+    wanted = closest.holding(scene.scene_id for scene in tests)
+    if benchmark is not None:
+        # a scene of this run may have a benchmark image's name
+        asked &= ~benchmark
+        wanted |= benchmark
+    leaks = {
+        found.scene: Leak(found.other, found.scene, found.kind, found.distance)
+        for found in closest.search(asked, wanted)
+    }
+    _follow(closest, asked, leaks, set(leaks))
+    copies = [scene for scene in training if scene.scene_id in leaks]
+    others = [scene for scene in training if scene.scene_id not in leaks]
+    cut = {train: Leak(test, train, kind, None) for test, train, kind in overlaps(tests, others)}
+    for copy, train, kind in overlaps(copies, others):
+        # what is not known of a copy's place tells nothing: only a shared area counts
+        if kind == "overlap" and train not in cut:
+            cut[train] = Leak(leaks[copy].test, train, kind, None, copy)
+    leaks |= cut
+    _follow(closest, asked, leaks, set(cut))
+    return [leaks[name] for name in sorted(leaks)]
 
 
-def verify_clean(tests: Sequence[Print], train: Sequence[Print], distance: int, what: str) -> None:
-    """Check once more that nothing of `train` coincides with a test image.
-
-    Raises:
-        UserError: something does; the first pair is named.
-    """
-    left = find_leaks(tests, train, distance)
-    if left:
-        raise UserError(
-            f"{what}: {len(left)} images still coincide with test images, the first: {left[0].train} with "
-            f"{left[0].test} ({left[0].kind}); nothing was written; build again from freshly ingested sources"
-        )
+def _follow(closest: Closest, asked: NDArray[np.bool_], leaks: dict[str, Leak], fresh: set[str]) -> None:
+    """Add what is the same as one of `fresh`, and the same as that, until nothing changes."""
+    while fresh:
+        matches = closest.search(asked & ~closest.holding(leaks), closest.holding(fresh))
+        for found in matches:
+            test = leaks[found.other].test
+            leaks[found.scene] = Leak(test, found.scene, found.kind, found.distance, found.other)
+        fresh = {found.scene for found in matches}

@@ -1,10 +1,9 @@
-"""What images are compared by: pixel digests, perceptual hashes, and small copies to confirm a likeness."""
+"""What images are compared by: pixel digests, perceptual hashes, and where their small copies lie."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,49 +15,95 @@ from sartext.core.stacks import open_stack
 from sartext.sources import decode_image, resize
 from sartext.sources.hashes import hash_image
 
-Part = Literal["image", "twin"]
-Likeness = Literal["exact", "near"]
-
-SAME_SCENE = 0.95
-"""Normalised correlation of two small images from which an equal perceptual hash counts as the same image.
-
-A perceptual hash keeps signs of low frequencies only: open sea and bare land without features share it by
-chance.
-"""
-
-_ROWS = 512
-_PAIRS = 2048
+_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """One image to compare.
+    """One image: its scene, whether it is the optical twin, its digest and hash, and its small copy's place.
 
     Attributes:
         scene_id: the scene it belongs to.
-        part: the scene's own image, or its optical twin.
-        sha256: digest of the decoded pixels at full size.
-        phash: 64-bit perceptual hash.
-        stack: uint8 (N, S, S, C) that holds its small copy.
-        row: where in `stack`.
+        twin: it is the scene's optical twin, not the scene's own image.
+        sha256: digest of the decoded pixels at full size, hexadecimal.
+        phash: perceptual hash, 64 bits.
+        stack: which of the stacks holds its small copy.
+        row: where in it.
     """
 
     scene_id: str
-    part: Part
+    twin: bool
     sha256: str
     phash: int
-    stack: NDArray[np.uint8]
+    stack: int
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Likely:
-    """Two images found alike: positions in the lists compared, how, and the bits between their hashes."""
+@dataclass(frozen=True, eq=False)
+class Prints:
+    """Images to compare, as columns: an object each would take gigabytes with what is computed of them.
 
-    first: int
-    second: int
-    kind: Likeness
-    distance: int
+    Attributes:
+        scene_ids: (N,) of str.
+        twin: bool (N,).
+        sha256: bytes of 64, (N,).
+        phash: uint64 (N,).
+        stack: int32 (N,).
+        row: int64 (N,).
+        stacks: uint8 (M, S, S, C) arrays of small copies, of one S.
+    """
+
+    scene_ids: NDArray[np.object_]
+    twin: NDArray[np.bool_]
+    sha256: NDArray[np.bytes_]
+    phash: NDArray[np.uint64]
+    stack: NDArray[np.int32]
+    row: NDArray[np.int64]
+    stacks: tuple[NDArray[np.uint8], ...]
+
+    @classmethod
+    def of(cls, prints: Sequence[Print], stacks: Sequence[NDArray[np.uint8]]) -> "Prints":
+        """Return the prints as columns; `Print.stack` counts `stacks`."""
+        return cls(
+            np.array([one.scene_id for one in prints], np.object_),
+            np.array([one.twin for one in prints], np.bool_),
+            np.array([one.sha256.encode() for one in prints], "S64"),
+            np.array([one.phash for one in prints], np.uint64),
+            np.array([one.stack for one in prints], np.int32),
+            np.array([one.row for one in prints], np.int64),
+            tuple(stacks),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Prints"]) -> "Prints":
+        """Return the rows of several, one after the other."""
+        firsts = np.cumsum([0] + [len(part.stacks) for part in parts])
+        stack = [part.stack + int(first) for part, first in zip(parts, firsts, strict=False)]
+        return cls(
+            np.concatenate([np.zeros(0, np.object_)] + [part.scene_ids for part in parts]),
+            np.concatenate([np.zeros(0, np.bool_)] + [part.twin for part in parts]),
+            np.concatenate([np.zeros(0, "S64")] + [part.sha256 for part in parts]),
+            np.concatenate([np.zeros(0, np.uint64)] + [part.phash for part in parts]),
+            np.concatenate([np.zeros(0, np.int32), *stack]).astype(np.int32),
+            np.concatenate([np.zeros(0, np.int64)] + [part.row for part in parts]),
+            tuple(stack for part in parts for stack in part.stacks),
+        )
+
+    def __len__(self) -> int:
+        return len(self.scene_ids)
+
+    def grey(self, positions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield the small copies of some images in grey, some at a time, in the order they lie on disk.
+
+        Yields:
+            The images' places in `positions`, int64 (K,), and float32 (K, S, S), 0 to 255.
+        """
+        for number, stack in enumerate(self.stacks):
+            here = np.flatnonzero(self.stack[positions] == number)
+            here = here[np.argsort(self.row[positions[here]], kind="stable")]
+            for start in range(0, len(here), _BATCH):
+                part = here[start : start + _BATCH]
+                yield part, stack[self.row[positions[part]]].mean(axis=3, dtype=np.float32)
 
 
 def _hash_rows(path: Path) -> dict[str, dict[str, str]]:
@@ -70,7 +115,7 @@ def _hash_rows(path: Path) -> dict[str, dict[str, str]]:
     return rows
 
 
-def read_prints(config: Config, source: str, scenes: Sequence[Scene]) -> list[Print]:
+def read_prints(config: Config, source: str, scenes: Sequence[Scene]) -> Prints:
     """Return the prints of a source's scenes, in their order; a pair gives two, its image and its twin.
 
     Args:
@@ -82,34 +127,37 @@ def read_prints(config: Config, source: str, scenes: Sequence[Scene]) -> list[Pr
         UserError: hashes or images are missing, or do not belong to these scenes.
     """
     folder = config.results / "scenes" / source
-    hashes = _hash_rows(folder / "hashes.csv")
-    images = open_stack(folder / "images.npy", len(scenes))
-    twins = open_stack(folder / "twins.npy", len(scenes)) if any(scene.twin for scene in scenes) else None
+    path = folder / "hashes.csv"
+    hashes = _hash_rows(path)
+    stacks = [open_stack(folder / "images.npy", len(scenes), config.images.size)]
+    if any(scene.twin for scene in scenes):
+        stacks.append(open_stack(folder / "twins.npy", len(scenes), config.images.size))
     prints = []
     for row, scene in enumerate(scenes):
         entry = hashes.get(scene.scene_id)
         if entry is None:
-            raise UserError(
-                f"{folder / 'hashes.csv'}: no hashes of {scene.scene_id}; ingest the source again"
-            )
-        prints.append(_print(scene.scene_id, "image", entry["sha256"], entry["phash"], images, row))
-        if twins is not None and entry.get("twin_sha256"):
-            prints.append(
-                _print(scene.scene_id, "twin", entry["twin_sha256"], entry["twin_phash"], twins, row)
-            )
-    return prints
+            raise UserError(f"{path}: no hashes of {scene.scene_id}; ingest the source again")
+        prints.append(_print(path, scene.scene_id, entry, 0, row))
+        if scene.twin:
+            prints.append(_print(path, scene.scene_id, entry, 1, row))
+    return Prints.of(prints, stacks)
 
 
-def _print(scene_id: str, part: Part, sha256: str, phash: str, stack: NDArray[np.uint8], row: int) -> Print:
+def _print(path: Path, scene_id: str, entry: dict[str, str], stack: int, row: int) -> Print:
+    prefix = "twin_" if stack else ""
+    sha256, phash = (entry.get(f"{prefix}{name}") or "" for name in ("sha256", "phash"))
     try:
-        return Print(scene_id, part, sha256, int(phash, 16), stack, row)
+        if len(bytes.fromhex(sha256)) == 32 and len(bytes.fromhex(phash)) == 8:
+            return Print(scene_id, bool(stack), sha256, int(phash, 16), stack, row)
     except ValueError:
-        raise UserError(
-            f"{scene_id}: perceptual hash {phash!r:.40}; expected hexadecimal; ingest the source again"
-        ) from None
+        pass
+    raise UserError(
+        f"{path}: {scene_id}: digest {sha256!r:.70} and perceptual hash {phash!r:.40}; expected 64 and 16 "
+        "hexadecimal digits; ingest the source again"
+    )
 
 
-def benchmark_prints(folder: Path, images: ImagesConfig) -> list[Print]:
+def benchmark_prints(folder: Path, images: ImagesConfig) -> Prints:
     """Return the prints of every image of a frozen benchmark, ``FOLDER/TASK/images/*.png``, each name once.
 
     Raises:
@@ -123,129 +171,10 @@ def benchmark_prints(folder: Path, images: ImagesConfig) -> list[Print]:
     paths = {path.stem: path for path in sorted(folder.glob("*/images/*.png"))}
     if not paths:
         raise UserError(f"{folder}: no image in */images; expected a frozen benchmark (dvc pull brings it)")
-    prints = []
-    for stem, path in sorted(paths.items()):
+    prints, small = [], []
+    for row, (stem, path) in enumerate(sorted(paths.items())):
         pixels = decode_image(path, images, "sar")
         own = hash_image(pixels)
-        small = resize(pixels, images.size)[None]
-        prints.append(_print(stem.replace("__", "/"), "image", own.sha256, own.phash, small, 0))
-    return prints
-
-
-def normalised(prints: Sequence[Print]) -> NDArray[np.float32]:
-    """Return the small copies as float32 (N, S * S): grey, mean 0, length 1; all 0 if of one value."""
-    vectors = []
-    for one in prints:
-        grey = np.asarray(one.stack[one.row], np.float32).mean(axis=2).ravel()
-        centred = grey - grey.mean()
-        length = float(np.linalg.norm(centred))
-        vectors.append(centred / length if length > 0 else centred)
-    return np.stack(vectors)
-
-
-def correlations(first: Sequence[Print], second: Sequence[Print]) -> NDArray[np.float32]:
-    """Return the normalised correlation of each image of `first` with its like in `second`, float32 (N,)."""
-    if not first:
-        return np.zeros(0, np.float32)
-    left, right = normalised(first), normalised(second)
-    if left.shape != right.shape:
-        raise ValueError(f"small images of {left.shape[1]} and {right.shape[1]} pixels")
-    result: NDArray[np.float32] = np.einsum("ij,ij->i", left, right)
-    return result
-
-
-def phashes(prints: Sequence[Print]) -> NDArray[np.uint64]:
-    """Return the perceptual hashes as uint64 (N,)."""
-    return np.array([one.phash for one in prints], np.uint64)
-
-
-def close_pairs(
-    first: NDArray[np.uint64], second: NDArray[np.uint64], distance: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield positions in `first`, in `second`, and Hamming distances of all pairs at most `distance` apart.
-
-    Args:
-        first: uint64 (N,).
-        second: uint64 (M,).
-        distance: bits.
-
-    Yields:
-        int64 (K,) each, for some rows of `first` at a time: memory stays at 512 * M bytes.
-    """
-    for start in range(0, len(first), _ROWS):
-        bits = np.bitwise_count(first[start : start + _ROWS, None] ^ second[None, :])
-        rows, columns = np.nonzero(bits <= distance)
-        yield rows + start, columns, bits[rows, columns].astype(np.int64)
-
-
-def confirmed(
-    first: Sequence[Print], second: Sequence[Print], pairs: Iterable[tuple[int, int, int]]
-) -> list[Likely]:
-    """Return those of `pairs` (position, position, bits) whose small images correlate above `SAME_SCENE`."""
-    waiting = list(pairs)
-    found = []
-    for start in range(0, len(waiting), _PAIRS):
-        part = waiting[start : start + _PAIRS]
-        values = correlations([first[i] for i, _, _ in part], [second[j] for _, j, _ in part])
-        found += [
-            Likely(i, j, "near", bits)
-            for (i, j, bits), value in zip(part, values.tolist(), strict=True)
-            if value > SAME_SCENE
-        ]
-    return found
-
-
-def alike(first: Sequence[Print], second: Sequence[Print], distance: int) -> list[Likely]:
-    """Return pairs of images of two lists that are the same: equal pixels, or close hashes and confirmed.
-
-    An image of `first` whose pixels are equal to one of `second` gives that pair alone (the first such);
-    another gives every pair that is near.
-
-    Args:
-        first: one list.
-        second: another.
-        distance: most bits that perceptual hashes may differ by.
-
-    Returns:
-        Pairs by position in `first`, then in `second`; ``exact`` where the pixels are equal, else ``near``.
-    """
-    by_digest: dict[str, int] = {}
-    for position, one in enumerate(second):
-        by_digest.setdefault(one.sha256, position)
-    found, rest = [], []
-    for position, one in enumerate(first):
-        same = by_digest.get(one.sha256)
-        if same is None:
-            rest.append(position)
-        else:
-            found.append(Likely(position, same, "exact", 0))
-    left = [first[position] for position in rest]
-    for rows, columns, bits in close_pairs(phashes(left), phashes(second), distance):
-        pairs = zip(rows.tolist(), columns.tolist(), bits.tolist(), strict=True)
-        near = confirmed(left, second, pairs)
-        found += [Likely(rest[one.first], one.second, "near", one.distance) for one in near]
-    return sorted(found, key=lambda one: (one.first, one.second))
-
-
-def alike_within(prints: Sequence[Print], distance: int) -> list[Likely]:
-    """Return pairs of images of one list that are the same; `Likely.second` is the earlier one.
-
-    An image whose pixels are equal to an earlier one's gives that pair alone (the earliest such).
-    """
-    earliest: dict[str, int] = {}
-    found, rest = [], []
-    for position, one in enumerate(prints):
-        same = earliest.setdefault(one.sha256, position)
-        if same == position:
-            rest.append(position)
-        else:
-            found.append(Likely(position, same, "exact", 0))
-    left = [prints[position] for position in rest]
-    hashes = phashes(left)
-    for rows, columns, bits in close_pairs(hashes, hashes, distance):
-        pairs = [
-            (i, j, d) for i, j, d in zip(rows.tolist(), columns.tolist(), bits.tolist(), strict=True) if j < i
-        ]
-        near = confirmed(left, left, pairs)
-        found += [Likely(rest[one.first], rest[one.second], "near", one.distance) for one in near]
-    return sorted(found, key=lambda one: (one.first, one.second))
+        small.append(resize(pixels, images.size))
+        prints.append(Print(stem.replace("__", "/"), False, own.sha256, int(own.phash, 16), 0, row))
+    return Prints.of(prints, [np.stack(small)])

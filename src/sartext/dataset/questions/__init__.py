@@ -1,5 +1,5 @@
 """Questions and their answers: asked of annotations, or read from a source's own dialogues."""
 
-from sartext.dataset.questions.write import questions_for
+from sartext.dataset.questions.ask import ask
 
-__all__ = ["questions_for"]
+__all__ = ["ask"]

@@ -17,7 +17,7 @@ _RULES: tuple[tuple[str, QuestionType], ...] = (
     (r"\b(?:more|fewer|less|larger|smaller|bigger|equal|same number)\b.*\b(?:than|to|as|or)\b", "comparison"),
     (r"\b(?:number|amount|count) of\b", "count"),
     (r"\b(?:where|which part|what part|position)\b", "location"),
-    (r"\b(?:land[ -]?cover|land[ -]?use|covered by|covers|rural or)\b", "land cover"),
+    (r"\b(?:land[ -]?covers?|land[ -]?use|covered by|covers|rural or)\b", "land cover"),
     (rf"^(?:is|are) there (?:any |some |an? )?(?:{_LAND})\b", "land cover"),
     (r"^(?:is|are|can|does|do|has|have|was|were)\b", "presence"),
 )

@@ -1,0 +1,137 @@
+"""The images that go into shards: a source's own files where they are 8 bits, checked against the ingest."""
+
+import csv
+import io
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from sartext.core.config import ImagesConfig
+from sartext.core.errors import UserError
+from sartext.core.files import sha256_bytes
+from sartext.core.records import Scene
+from sartext.sources import decode_image
+from sartext.sources.decode import Pixels, quiet
+from sartext.sources.hashes import pixel_digest
+
+Kind = Literal["png", "jpg"]
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+# of a PNG: signature, the length and name of its first chunk, width, height, bits a channel
+_BITS, _START = 24, 25
+_THREADS = 8
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path}: {error.strerror}; expected the image that was ingested: restore it, or ingest again"
+    )
+
+
+def own_kind(path: Path) -> Kind | None:
+    """Return whether a file is a JPEG or a PNG of 8 bits a channel, by its first bytes; None for others.
+
+    Raises:
+        UserError: the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_START)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if start[:3] == _JPEG:
+        return "jpg"
+    return "png" if start[:8] == _PNG and len(start) == _START and start[_BITS] == 8 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """SHA-256 of an image when it was ingested: of its pixels, and of its file if that was noted."""
+
+    pixels: str
+    file: str | None = None
+
+
+def read_digests(path: Path) -> dict[str, Digests]:
+    """Read the digests by scene id that `sartext.sources.ingest` wrote.
+
+    Raises:
+        UserError: no such file, or it has no such columns.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return {
+                row["scene_id"]: Digests(row["sha256"], row.get("file_sha256"))
+                for row in csv.DictReader(stream)
+            }
+    except (FileNotFoundError, KeyError, UnicodeDecodeError):
+        raise UserError(f"{path}: expected a table of scene_id,sha256; ingest the source again") from None
+
+
+def _png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def image_bytes(scene: Scene, kind: Kind | None, digests: Digests, images: ImagesConfig) -> bytes:
+    """Return the bytes of a scene's image as a shard holds it: PNG or JPEG, 8 bits.
+
+    What is published must be what was compared with the test images: the file is held against its digest, or
+    decoded and its pixels against theirs, which takes ten times as long.
+
+    Args:
+        scene: the scene.
+        kind: from `own_kind`; None: it is decoded, as the models see it, and written as PNG.
+        digests: of the image when it was ingested.
+        images: how rasters of more bits are drawn.
+
+    Raises:
+        UserError: the image is missing, does not decode, or is another one than was ingested.
+    """
+    path = Path(scene.image)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    pixels = None
+    if digests.file is None:
+        pixels = decode_image(path, images, scene.modality)
+        same = pixel_digest(pixels) == digests.pixels
+    else:
+        same = sha256_bytes(data) == digests.file
+    if not same:
+        raise UserError(
+            f"{path}: {scene.scene_id}: pixels: expected those that were ingested, found others; restore the "
+            f"image, or ingest, narrate and build {scene.source} again"
+        )
+    if kind is not None:
+        return data
+    return _png(decode_image(path, images, scene.modality) if pixels is None else pixels)
+
+
+def read_images(
+    scenes: Sequence[Scene], kinds: Sequence[Kind | None], digests: Sequence[Digests], images: ImagesConfig
+) -> Iterator[bytes]:
+    """Yield `image_bytes` of each scene in turn, decoded by some threads; a few images are held at a time."""
+    threads = min(_THREADS, os.cpu_count() or 1)
+    # threads share Python's warnings, so they are silenced once around all of them
+    with quiet(), ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[bytes]] = deque()
+        try:
+            for scene, kind, own in zip(scenes, kinds, digests, strict=True):
+                waiting.append(pool.submit(image_bytes, scene, kind, own, images))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()

@@ -1,0 +1,133 @@
+"""git and DVC, called as a person would; what they refuse is said in one line."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sartext.core.errors import UserError
+
+
+def git(*arguments: str, given: str | None = None) -> str:
+    """Run git in the working directory and return what it says, without the last newline.
+
+    Args:
+        arguments: of git.
+        given: its standard input.
+
+    Raises:
+        UserError: git fails; its own words are told.
+    """
+    done = subprocess.run(["git", *arguments], input=given, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UserError(f"git {arguments[0]}: {done.stderr or done.stdout or 'failed'}")
+    return done.stdout.rstrip("\n")
+
+
+def dvc(*arguments: str) -> str:
+    """Run DVC in the working directory and return what it says; raises `UserError` as `git` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise UserError(f"dvc {arguments[0]}: {done.stderr or done.stdout or 'failed'}")
+    return done.stdout.rstrip("\n")
+
+
+def _listed(*arguments: str) -> set[str]:
+    return {name for name in git(*arguments, "-z").split("\0") if name}
+
+
+def check_repository(own: Sequence[Path]) -> str:
+    """Check that a commit can be made of `own` alone, and that it says what the release was made from.
+
+    Args:
+        own: files that the release itself writes; a release that was killed may have left them changed.
+
+    Returns:
+        The commit that is checked out.
+
+    Raises:
+        UserError: git is absent, the working directory is not the root of a repository of git and DVC, it is
+            on no branch, a merge is going on, who commits is not known, or a tracked file was changed.
+    """
+    if shutil.which("git") is None:
+        raise UserError("git: no such program; a release is a commit and a tag: install git")
+    here = Path.cwd().resolve()
+    root = Path(git("rev-parse", "--show-toplevel")).resolve()
+    if root != here:
+        raise UserError(f"{here}: not the root of its git repository, which is {root}; release from there")
+    if not Path(".dvc").is_dir():
+        raise UserError(f"{here}: no DVC repository; expected the folder .dvc (dvc init)")
+    names = {path.as_posix() for path in own}
+    for what, found in (
+        ("is staged", _listed("diff", "--cached", "--name-only")),
+        ("differs from its commit", _listed("diff", "--name-only")),
+    ):
+        others = sorted(found - names)
+        if others:
+            more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+            raise UserError(
+                f"{others[0]}: {what}{more}; a release commits its pointer alone, and names the commit that "
+                "it was made from: commit or stash what is yours first"
+            )
+    if Path(git("rev-parse", "--git-path", "MERGE_HEAD")).exists():
+        raise UserError(
+            f"{here}: a merge is going on; finish it (git commit) or leave it (git merge --abort)"
+        )
+    _branch()
+    git("var", "GIT_AUTHOR_IDENT")
+    git("var", "GIT_COMMITTER_IDENT")
+    return git("rev-parse", "--verify", "HEAD^{commit}")
+
+
+def _branch() -> str:
+    try:
+        return git("symbolic-ref", "HEAD")
+    except UserError:
+        raise UserError(
+            "git: no branch is checked out, so a release's commit would be on none; git switch BRANCH first"
+        ) from None
+
+
+def commit_and_tag(paths: Sequence[Path], message: str, tag: str, tag_message: str) -> str:
+    """Commit `paths` alone on the branch, and tag the commit: both or neither, whatever happens.
+
+    The two references are moved in one transaction of git, so that a kill, a lock or a hook leaves no commit
+    without its tag. If the branch has these files as they are, it is the last commit that is tagged.
+
+    Args:
+        paths: files; nothing else may be staged.
+        message: of the commit.
+        tag: name of the tag.
+        tag_message: text of the tag.
+
+    Returns:
+        The commit.
+
+    Raises:
+        UserError: git refuses.
+    """
+    head, branch = git("rev-parse", "HEAD"), _branch()
+    git("add", "--", *(path.as_posix() for path in paths))
+    tree = git("write-tree")
+    moves = ""
+    commit = head
+    if tree != git("rev-parse", "HEAD^{tree}"):
+        commit = git("commit-tree", tree, "-p", head, "-m", message)
+        moves = f"update {branch} {commit} {head}\n"
+    tagger = git("var", "GIT_COMMITTER_IDENT")
+    tag_object = git(
+        "mktag",
+        given=f"object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag_message.rstrip()}\n",
+    )
+    subject = message.splitlines()[0]
+    git(
+        "update-ref",
+        "-m",
+        f"commit: {subject}",
+        "--stdin",
+        given=f"{moves}create refs/tags/{tag} {tag_object}\n",
+    )
+    return commit

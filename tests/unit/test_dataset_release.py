@@ -1,0 +1,609 @@
+"""A version of SAR-TEXT: all of it or nothing; what it holds, what it says of changes, what it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from release_files import (
+    FOLDER,
+    POINTER,
+    RESULTS,
+    Build,
+    copy_repository,
+    dvc,
+    git,
+    isolate,
+    make_repository,
+    snapshot,
+)
+
+from sartext.core.errors import UserError
+from sartext.core.files import list_files, read_json, sha256_file, verify_manifest, write_json, write_text
+from sartext.core.pointers import folder_md5, read_pointer
+from sartext.core.records import Caption, Question
+from sartext.core.seeds import generator
+from sartext.core.tables import read_captions, read_questions, read_scenes
+from sartext.dataset.release import release
+
+TAG = "sar-text-tests@v1.0.0"
+KILLS = 5
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a build, not yet released."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(folder / "home", patch)
+        make_repository(folder / "project", "../store")
+        patch.chdir(folder / "project")
+        Build().write()
+    return folder / "project"
+
+
+@pytest.fixture(scope="module")
+def released_once(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with version 1.0.0 released."""
+    folder = tmp_path_factory.mktemp("released") / "project"
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(folder.parent / "home", patch)
+        copy_repository(made, folder)
+        patch.chdir(folder)
+        release(Build().config, "1.0.0")
+    return folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(tmp_path / "home", monkeypatch)
+    copy_repository(made, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def released(released_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(tmp_path / "home", monkeypatch)
+    copy_repository(released_once, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def _sartext(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sartext", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_version_is_a_folder_a_pointer_a_commit_and_a_tag(released: Path) -> None:
+    assert git("status", "--porcelain") == ""
+    assert git("rev-list", "--count", "HEAD") == "2"
+    assert git("diff", "--name-only", "HEAD~1").split() == ["data/sar-text/.gitignore", str(POINTER)]
+    assert git("cat-file", "-t", TAG) == "tag", "annotated"
+    assert git("rev-parse", f"{TAG}^{{commit}}") == git("rev-parse", "HEAD")
+    assert folder_md5(FOLDER) == read_pointer(POINTER)
+    assert git("check-ignore", str(FOLDER)) == str(FOLDER)
+    record = read_json(FOLDER / "VERSION.json")
+    assert record["commit"] == git("rev-parse", "HEAD~1")
+    assert record["content"] in git("for-each-ref", "--format=%(contents)", f"refs/tags/{TAG}")
+    assert record["version"] == "1.0.0"
+    assert record["previous"] is None
+    assert record["changes"] is None
+    assert record["config_digest"] == Build().config.digest()
+    assert git("ls-files", ".snakemake") == ""
+    assert sorted(path.name for path in FOLDER.parent.iterdir()) == [".gitignore", "tests", "tests.dvc"]
+
+
+def test_its_files_are_listed_with_their_digests(released: Path) -> None:
+    verify_manifest(FOLDER, FOLDER / "VERSION.json")
+    (FOLDER / "captions.parquet").chmod(0o644)
+    (FOLDER / "captions.parquet").write_bytes(b"")
+    with pytest.raises(UserError, match=r"captions\.parquet: changed"):
+        verify_manifest(FOLDER, FOLDER / "VERSION.json")
+
+
+def test_its_counts_are_those_of_its_tables(released: Path) -> None:
+    counts = read_json(FOLDER / "VERSION.json")["counts"]
+    assert counts["images"] == {"all": 10, "train": 6, "val": 2, "test": 2}
+    # of the closed source, its own caption and question of each image stay with it
+    assert counts["captions"] == {"all": 25, "a2c": 20, "sa2c": 0, "pair": 0, "given": 5}
+    assert {kind: n for kind, n in counts["questions"].items() if n} == {
+        "all": 15,
+        "presence": 5,
+        "count": 10,
+    }
+    assert counts["by_source"]["closed"] == {
+        "images": {"all": 5, "train": 3, "val": 1, "test": 1},
+        "captions": 10,
+        "questions": 5,
+    }
+
+
+def test_images_are_called_by_source_and_stem(released: Path) -> None:
+    scenes = read_scenes(FOLDER / "scenes.parquet")
+    assert [scene.image for scene in scenes[:2]] == ["open/images/a0.png", "open/images/a1.png"]
+    exported = (FOLDER / "exports" / "sartext.csv").read_text().splitlines()
+    assert exported[1] == "open/images/a0.png,There is a ship."
+    coco = read_json(FOLDER / "exports" / "captions_val.json")
+    assert [image["file_name"] for image in coco["images"]] == ["open/images/a3.png", "closed/images/a3.png"]
+    for path in list_files(FOLDER):
+        content = (FOLDER / path).read_bytes()
+        assert b"data/sources" not in content, path
+        assert os.fsencode(released) not in content, path
+
+
+def test_a_source_with_twins_names_them_below_itself(project: Path) -> None:
+    build = Build()
+    build.change("open/images/a0", twin="data/sources/open/optical/b7.png")
+    build.write()
+    release(build.config, "1.0.0", texts_only=True)
+    assert read_scenes(FOLDER / "scenes.parquet")[0].twin == "open/optical/b7.png"
+    build.change("open/images/a0", twin="/elsewhere/b7.png")
+    build.write()
+    with pytest.raises(UserError, match=r"^open/images/a0: twin: /elsewhere/b7\.png is not below"):
+        release(build.config, "1.1.0")
+
+
+def test_what_may_not_be_passed_on_is_left_out_and_said(released: Path) -> None:
+    assert [path.name for path in (FOLDER / "shards").iterdir() if path.is_dir()] == ["open"]
+    (entry,) = read_json(FOLDER / "VERSION.json")["withheld"]
+    assert entry == {
+        "source": "closed",
+        "title": "closed",
+        "licence": "research use",
+        "obtain": "from its authors",
+        "reason": "licence",
+        "images": 5,
+        "captions": 5,
+        "questions": 5,
+    }
+    for scene in read_scenes(FOLDER / "scenes.parquet"):
+        whole = (bool(scene.boxes), bool(scene.captions), bool(scene.dialogue))
+        assert whole == ((True,) * 3 if scene.source == "open" else (False,) * 3)
+    said = read_captions(FOLDER / "captions.parquet")
+    assert {one.branch for one in said if one.scene_id.startswith("closed/")} == {"a2c"}
+    asked = read_questions(FOLDER / "questions.parquet")
+    assert {one.type for one in asked if one.scene_id.startswith("closed/")} == {"count"}
+    for path in list_files(FOLDER / "exports"):
+        assert b"the words of closed" not in (FOLDER / "exports" / path).read_bytes(), path
+
+
+def test_the_shards_are_those_of_the_build(released: Path) -> None:
+    built = RESULTS / "sartext" / "shards" / "open"
+    names = {path.name for path in list_files(built) if path.suffix == ".tar"}
+    assert names == {"train-000000.tar", "val-000000.tar", "test-000000.tar"}
+    for name in [*names, "manifest.json"]:
+        assert sha256_file(FOLDER / "shards" / "open" / name) == sha256_file(built / name)
+    assert os.stat(built / "val-000000.tar").st_mode & 0o200, "the build's own stay writable"
+    rows = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", "import json,pyarrow.parquet as p;"
+             "print(json.dumps(p.read_table('data/sar-text/tests/exports/parquet/val.parquet').to_pylist()))"],
+            capture_output=True, text=True, check=True,
+        ).stdout
+    )  # fmt: skip
+    assert [(row["filepath"], row["shard"]) for row in rows] == [
+        ("open/images/a3.png", "open/val-000000.tar"),
+        ("closed/images/a3.png", None),
+    ]
+
+
+def test_texts_only_holds_no_image(project: Path) -> None:
+    made = release(Build().config, "1.0.0", texts_only=True)
+    assert not (FOLDER / "shards").exists()
+    assert {entry["source"]: entry["reason"] for entry in made.record["withheld"]} == {
+        "open": "texts only",
+        "closed": "licence",
+    }
+    assert not any(path.suffix in (".png", ".jpg", ".tar") for path in list_files(FOLDER))
+
+
+def test_dvc_gives_a_version_to_others(released: Path, tmp_path: Path) -> None:
+    assert dvc("push", "-q").returncode == 0
+    clone = tmp_path / "clone"
+    git("clone", "-q", str(released), str(clone))
+    assert dvc("pull", "-q", cwd=clone).returncode == 0
+    assert verify_manifest(clone / FOLDER, clone / FOLDER / "VERSION.json")
+    got = dvc(
+        "artifacts", "get", str(released), "sar-text-tests", "--rev", "v1.0.0", "-o", "got", cwd=tmp_path
+    )
+    assert got.returncode == 0, got.stderr
+    verify_manifest(tmp_path / "got", tmp_path / "got" / "VERSION.json")
+    table = f"{FOLDER}/captions.parquet"
+    done = dvc("get", "-q", str(released), table, "--rev", TAG, "-o", "one.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sha256_file(tmp_path / "one.parquet") == sha256_file(FOLDER / "captions.parquet")
+
+
+def _change_all(build: Build) -> None:
+    """Of source open: one image more, one gone, one changed by its record and one by its pixels."""
+    last = build.scenes[4]
+    build.scenes = [scene for scene in build.scenes if scene.scene_id != "open/images/a0"]
+    build.change("open/images/a1", resolution_m=5.0)
+    build.images["open/images/a2"] = build.images["open/images/a2"][::-1].copy()
+    added = "open/images/new"
+    build.images[added] = build.images["open/images/a0"]
+    build.scenes.insert(
+        4, type(last)(added, "open", "train", "sar", "data/sources/open/images/new.png", 32, 32)
+    )
+    # the image that went had 3 captions and 2 questions
+    build.captions = [one for one in build.captions if one.scene_id != "open/images/a0"]
+    build.questions = [one for one in build.questions if one.scene_id != "open/images/a0"]
+    build.captions += [Caption(added, "a2c", "New."), Caption(added, "a2c", "Newer.")]
+    # one caption of closed says something else now, and one question has another answer
+    at = build.captions.index(Caption("closed/images/a0", "a2c", "There is a ship."))
+    build.captions[at] = Caption("closed/images/a0", "a2c", "There is one ship.")
+    at = build.questions.index(
+        Question("closed/images/a4#2", "closed/images/a4", "count", "How many ships are there?", "1")
+    )
+    build.questions[at] = Question(
+        "closed/images/a4#2", "closed/images/a4", "count", "How many ships are there?", "2"
+    )
+
+
+def _ways(added: int, removed: int, changed: int) -> dict[str, int]:
+    return {"added": added, "removed": removed, "changed": changed}
+
+
+CHANGES = {
+    "images": {"open": _ways(1, 1, 2)},
+    "captions": {"closed": _ways(0, 0, 1), "open": _ways(2, 3, 0)},
+    "questions": {"closed": _ways(0, 0, 1), "open": _ways(0, 2, 0)},
+}
+
+
+def test_a_version_tells_what_changed_since_the_last(released: Path) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    made = release(build.config, "1.1.0")
+    assert made.record["changes"] == CHANGES
+    assert made.record["previous"] == "1.0.0"
+    told = (FOLDER / "CHANGES.md").read_text()
+    assert "| open | 1 | 1 | 2 | 2 | 3 | 0 | 0 | 2 | 0 |" in told
+    assert told.index("## 1.1.0") < told.index("## 1.0.0") < told.index("The first version.")
+    assert git("tag").split() == [TAG, "sar-text-tests@v1.1.0"]
+    assert dvc("checkout", "-q").returncode == 0
+    assert git("status", "--porcelain") == ""
+
+
+def test_the_last_version_comes_from_the_remote_if_it_is_not_here(released: Path) -> None:
+    assert dvc("push", "-q").returncode == 0
+    shutil.rmtree(FOLDER)
+    shutil.rmtree(".dvc/cache")
+    build = Build()
+    _change_all(build)
+    build.write()
+    assert release(build.config, "1.1.0").record["changes"] == CHANGES
+
+
+def test_a_last_version_that_is_nowhere_is_named(released: Path) -> None:
+    shutil.rmtree(".dvc/cache")
+    build = Build()
+    _change_all(build)
+    build.write()
+    before = snapshot()
+    with pytest.raises(UserError, match=rf"^data/sar-text/tests/VERSION\.json of {TAG}: needed to tell"):
+        release(build.config, "1.1.0")
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["VERSION.json", "captions.parquet"])
+def test_a_damaged_last_version_is_not_compared_with(released: Path, name: str) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    whole = (FOLDER / name).read_bytes()
+    (cached,) = (
+        path for path in Path(".dvc/cache").rglob("*") if path.is_file() and path.read_bytes() == whole
+    )
+    cached.chmod(0o644)
+    cached.write_bytes(whole.replace(b"1.0.0", b"1.0.1") if name == "VERSION.json" else whole[:-1])
+    before = snapshot()
+    with pytest.raises(UserError, match=rf"of {TAG}: "):
+        release(build.config, "1.1.0")
+    assert snapshot() == before
+
+
+def test_the_same_content_is_no_new_version(released: Path) -> None:
+    before = snapshot()
+    with pytest.raises(UserError, match=r"nothing changed since 1\.0\.0"):
+        release(Build().config, "1.0.1")
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("1.0.0", rf"1\.0\.0 is released \(tag {TAG}\)"),
+        ("0.9.9", r"expected a version of sar-text-tests above 1\.0\.0"),
+        ("1.0", "expected X.Y.Z"),
+        ("v1.1.0", "expected X.Y.Z"),
+        ("1.01.0", "expected X.Y.Z"),
+        ("1.1.0-rc1", "expected X.Y.Z"),
+        ("1.1.0\n", "expected X.Y.Z"),
+    ],
+)
+def test_a_version_that_is_not_above_the_last_is_refused(released: Path, version: str, told: str) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    before = snapshot()
+    with pytest.raises(UserError, match=told):
+        release(build.config, version)
+    assert snapshot() == before
+
+
+def test_versions_are_compared_as_numbers(released: Path) -> None:
+    build = Build()
+    for version in ("1.9.0", "1.10.0"):
+        build.captions.append(Caption("open/images/a0", "a2c", f"As of {version}."))
+        build.write()
+        made = release(build.config, version)
+    assert made.record["previous"] == "1.9.0"
+    git("tag", "sar-text-tests@vNext")
+    git("tag", "sar-text-tests-2@v9.0.0")
+    build.captions.append(Caption("open/images/a0", "a2c", "More."))
+    build.write()
+    assert release(build.config, "1.11.0").record["previous"] == "1.10.0"
+
+
+def _break(how: str) -> None:
+    """Take from the build what a release needs."""
+    sartext, audit = RESULTS / "sartext", RESULTS / "audit"
+    if how == "no audit":
+        (audit / "stage1.json").unlink()
+    elif how == "a leak":
+        write_json(audit / "sartext.json", {"set": "sartext", "benchmark": None, "remaining": 3})
+    elif how == "another benchmark":
+        write_json(audit / "sartext.json", {"set": "sartext", "benchmark": "v0", "remaining": 0})
+    elif how == "an audit of no words":
+        write_text(audit / "sartext.json", "[]")
+    elif how == "no statistics":
+        (sartext / "statistics.json").unlink()
+    elif how == "no datasheet":
+        (sartext / "datasheet.md").unlink()
+    elif how == "older metadata":
+        build = Build()
+        build.captions.pop()
+        about = (sartext / "croissant.json").read_bytes()
+        build.write()
+        (sartext / "croissant.json").write_bytes(about)
+    elif how == "no table":
+        (sartext / "questions.parquet").unlink()
+    elif how == "another config":
+        text = (RESULTS / "config.yaml").read_text()
+        (RESULTS / "config.yaml").write_text(text.replace("seed: 0\n", "seed: 1\n", 1))
+    elif how == "no config":
+        (RESULTS / "config.yaml").unlink()
+    elif how == "an image that is gone":
+        Path("data/sources/open/images/a1.png").unlink()
+    elif how == "an image without digest":
+        path = RESULTS / "scenes" / "closed" / "hashes.csv"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    elif how == "a datasheet that names a folder":
+        (sartext / "datasheet.md").write_text(f"made in {Path.cwd()}/results\n")
+
+
+REFUSED = {
+    "no audit": r"audit/stage1\.json: no such file",
+    "a leak": r"audit/sartext\.json: remaining: expected 0, found 3",
+    "another benchmark": r"audit/sartext\.json: benchmark: expected None, found 'v0'",
+    "an audit of no words": r"audit/sartext\.json: expected the audit of sartext",
+    "no statistics": r"sartext/statistics\.json: missing",
+    "no datasheet": r"sartext/datasheet\.md: missing",
+    "older metadata": r"croissant\.json: distribution: captions\.parquet: of another table",
+    "no table": r"sartext/questions\.parquet: missing",
+    "another config": r"config\.yaml: of another state of profile tests",
+    "no config": r"config\.yaml: missing, so it is not known",
+    "an image that is gone": r"images/a1\.png: ",
+    "an image without digest": r"closed/images/a4: no line of hashes\.csv",
+    "a datasheet that names a folder": r"datasheet\.md: names .*/project/, a folder of this machine",
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_build_that_is_not_whole_is_not_released(project: Path, how: str) -> None:
+    _break(how)
+    before = snapshot()
+    with pytest.raises(UserError, match=REFUSED[how]) as stopped:
+        release(Build().config, "1.0.0")
+    assert "\n" not in str(stopped.value)
+    assert snapshot() == before
+    assert not list(FOLDER.parent.glob("*"))
+
+
+def test_shards_of_an_older_build_are_made_anew(released: Path) -> None:
+    build = Build()
+    at = build.captions.index(Caption("open/images/a3", "a2c", "There is a ship."))
+    build.captions[at] = Caption("open/images/a3", "a2c", "One ship only.")
+    build.write()
+    release(build.config, "1.1.0")
+    assert b"One ship only." in (FOLDER / "shards" / "open" / "val-000000.tar").read_bytes()
+    assert b"There is a ship." in (FOLDER / "shards" / "open" / "train-000000.tar").read_bytes()
+
+
+def _disturb(how: str) -> None:
+    if how == "staged":
+        Path("notes.txt").write_text("mine\n")
+        git("add", "notes.txt")
+    elif how == "changed":
+        Path("dvc.yaml").write_text("artifacts: {}\n")
+    elif how == "no branch":
+        git("checkout", "-q", "--detach")
+    elif how == "merging":
+        git("checkout", "-q", "-b", "other")
+        git("commit", "-q", "--allow-empty", "-m", "Other")
+        git("checkout", "-q", "main")
+        git("merge", "-q", "--no-ff", "--no-commit", "other")
+    elif how == "no DVC":
+        shutil.rmtree(".dvc")
+        git("commit", "-q", "-a", "-m", "Without DVC")
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("staged", r"^notes\.txt: is staged"),
+        ("changed", r"^dvc\.yaml: differs from its commit"),
+        ("no branch", "no branch is checked out"),
+        ("merging", "a merge is going on"),
+        ("no DVC", "no DVC repository"),
+    ],
+)
+def test_a_repository_that_is_not_ready_is_left_alone(project: Path, how: str, told: str) -> None:
+    _disturb(how)
+    before = snapshot()
+    with pytest.raises(UserError, match=told):
+        release(Build().config, "1.0.0")
+    assert snapshot() == before
+
+
+def test_git_must_be_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    done = _sartext("release", "--config", str(RESULTS / "config.yaml"), "--version", "1.0.0")
+    assert done.returncode == 2
+    assert done.stderr == "sartext: git: no such program; a release is a commit and a tag: install git\n"
+
+
+def test_a_folder_that_is_no_root_of_a_repository_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("below").mkdir()
+    monkeypatch.chdir(project / "below")
+    with pytest.raises(UserError, match="not the root of its git repository"):
+        release(Build().config, "1.0.0")
+    shutil.rmtree(project / ".git")
+    with pytest.raises(UserError, match="not a git repository"):
+        release(Build().config, "1.0.0")
+
+
+def test_who_commits_must_be_known(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name)
+    git("config", "user.useConfigOnly", "true")
+    before = snapshot()
+    with pytest.raises(UserError, match=r"^git var: "):
+        release(Build().config, "1.0.0")
+    assert snapshot() == before
+
+
+def _hook(body: str) -> None:
+    hook = Path(".git/hooks/reference-transaction")
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{body}\n")
+    hook.chmod(0o755)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first version", "second version"])
+@pytest.mark.parametrize("step", ["tag", "dvc", "index"])
+def test_a_step_that_fails_leaves_all_as_it_was(
+    request: pytest.FixtureRequest, first: bool, step: str
+) -> None:
+    request.getfixturevalue("project" if first else "released")
+    build = Build()
+    _change_all(build)
+    build.write()
+    before = snapshot()
+    if step == "tag":  # git takes the commit, and is then forbidden the tag
+        _hook('if [ "$1" = prepared ] && grep -q refs/tags/; then exit 1; fi')
+    elif step == "dvc":
+        Path("blocked").write_text("no folder\n")
+        Path(".dvc/config.local").write_text("[cache]\n    dir = ../blocked\n")
+        if not first:  # the last version is still to be had
+            Path(".dvc/config.local").write_text("[core]\n    no_such_key = 1\n")
+    else:
+        Path(".git/index.lock").touch()
+    with pytest.raises(UserError):
+        release(build.config, "1.1.0")
+    for path in (".git/index.lock", ".dvc/config.local", "blocked", ".git/hooks/reference-transaction"):
+        Path(path).unlink(missing_ok=True)
+    assert snapshot() == before
+    made = release(build.config, "1.1.0")
+    assert git("rev-parse", f"{made.tag}^{{commit}}") == git("rev-parse", "HEAD")
+    assert git("status", "--porcelain") == ""
+
+
+def test_a_release_that_is_killed_anywhere_is_made_again(released: Path, tmp_path: Path) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    copy_repository(released, tmp_path / "undisturbed")
+    command = [sys.executable, "-m", "sartext", "release", "--config", f"{RESULTS}/config.yaml",
+               "--version", "1.1.0"]  # fmt: skip
+    start = time.monotonic()
+    subprocess.run(command, cwd=tmp_path / "undisturbed", check=True, capture_output=True)
+    seconds = time.monotonic() - start
+    random = generator("tests", "killed release")
+    killed = 0
+    for _ in range(KILLS):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(random.uniform(0.2, 1) * seconds)
+        if run.poll() is None:
+            os.kill(run.pid, signal.SIGKILL)
+            killed += 1
+        run.communicate()
+        tagged, moved = "v1.1.0" in git("tag"), git("rev-list", "--count", "HEAD") == "3"
+        assert tagged == moved, "commit and tag go together"
+        if tagged:
+            break
+        # a DVC that it had started may be at work still
+        time.sleep(seconds / 2)
+    assert killed
+    if not tagged:
+        release(build.config, "1.1.0")
+    record = read_json(FOLDER / "VERSION.json")
+    assert record["changes"] == CHANGES
+    assert record == read_json(tmp_path / "undisturbed" / FOLDER / "VERSION.json")
+    assert folder_md5(FOLDER) == read_pointer(POINTER)
+    assert git("status", "--porcelain") == ""
+
+
+def test_two_checkouts_make_the_same_version(released: Path, made: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    copy_repository(made, other)
+    here = read_json(FOLDER / "VERSION.json")
+    os.chdir(other)
+    try:
+        there = release(Build().config, "1.0.0").record
+    finally:
+        os.chdir(released)
+    assert there == here
+    assert read_pointer(other / POINTER) == read_pointer(POINTER)
+
+
+def test_the_command_says_what_was_made_and_what_comes_next(project: Path) -> None:
+    done = _sartext("release", "--config", str(RESULTS / "config.yaml"), "--version", "1.0.0")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{TAG}: 10 images, 25 captions, 15 questions; content ")
+    assert lines[1] == "no images of closed (5; licence): research use"
+    assert lines[-2].startswith(f"  dvc push {POINTER}   # ")
+    assert lines[-1] == "  git push --follow-tags"
+    again = _sartext("release", "--config", str(RESULTS / "config.yaml"), "--version", "1.0.0")
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+    assert again.stderr.startswith("sartext: --version: 1.0.0 is released")
+
+
+def test_the_benchmark_it_was_checked_against_is_named(project: Path) -> None:
+    build = Build()
+    build.config = build.config.model_copy(
+        update={"evaluation": build.config.evaluation.model_copy(update={"version": "v1"})}
+    )
+    build.write()
+    for name in ("stage1", "sartext"):
+        write_json(RESULTS / "audit" / f"{name}.json", {"set": name, "benchmark": "v1", "remaining": 0})
+    with pytest.raises(UserError, match=r"results/tests/benchmark\.json: no such file"):
+        release(build.config, "1.0.0")
+    write_json(RESULTS / "benchmark.json", {"folder": "data/benchmark/v0", "digest": "0"})
+    with pytest.raises(UserError, match="expected folder and digest of benchmark v1"):
+        release(build.config, "1.0.0")
+    write_json(RESULTS / "benchmark.json", {"folder": "data/benchmark/v1", "digest": "ab"})
+    assert release(build.config, "1.0.0").record["benchmark"] == {"version": "v1", "digest": "ab"}

@@ -85,9 +85,7 @@ def ssh_server(folder: Path) -> Iterator[Remote]:
         "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
     )
     log = folder / "sshd.log"
-    server = subprocess.Popen(
-        [SSHD, "-D", "-f", folder / "sshd_config", "-E", log], start_new_session=True
-    )
+    server = subprocess.Popen([SSHD, "-D", "-f", folder / "sshd_config", "-E", log], start_new_session=True)
     try:
         _wait(port, server, log)
         user = pwd.getpwuid(os.getuid()).pw_name

@@ -10,7 +10,8 @@ import yaml
 from numpy.typing import NDArray
 
 from sartext.core.config import CONFIG_FOLDER, Config, parse_config
-from sartext.core.records import Scene
+from sartext.core.files import sha256_file, write_json
+from sartext.core.records import SPLITS, Scene
 from sartext.core.seeds import generator
 from sartext.core.tables import write_records
 from sartext.sources import resize
@@ -23,6 +24,7 @@ _LAYOUTS: dict[str, dict[str, str]] = {
     "pairs": {"sar": "sar{id}.png", "optical": "opt{id}.png"},
     "karpathy": {"annotations": "a.json", "images": "images"},
     "dialogues": {"annotations": "a.json", "images": "images"},
+    "csv": {"annotations": "a.csv", "images": "images"},
 }
 
 
@@ -74,16 +76,29 @@ def ingested(
     np.save(folder / "images.npy", np.stack([resize(as_stack(image), size) for image in images]))
     if twins is not None:
         np.save(folder / "twins.npy", np.stack([resize(as_stack(image), size) for image in twins]))
+    write_json(
+        folder / "summary.json",
+        {
+            "read": len(scenes),
+            "rejected": 0,
+            "by_split": {split: sum(scene.split == split for scene in scenes) for split in SPLITS},
+            "tiled": 0,
+            "tiles": 0,
+        },
+    )
     with (folder / "hashes.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["scene_id", "sha256", "phash"] + (["twin_sha256", "twin_phash"] if twins else []))
+        writer.writerow(
+            ["scene_id", "sha256", "phash", "file_sha256"] + (["twin_sha256", "twin_phash"] if twins else [])
+        )
         for row, scene in enumerate(scenes):
             own = hash_image(as_stack(images[row]))
             extra = []
             if twins is not None:
                 twin = hash_image(as_stack(twins[row]))
                 extra = [twin.sha256, twin.phash]
-            writer.writerow([scene.scene_id, own.sha256, own.phash, *extra])
+            file = sha256_file(scene.image) if Path(scene.image).is_file() else ""
+            writer.writerow([scene.scene_id, own.sha256, own.phash, file, *extra])
 
 
 def as_stack(image: Pixels) -> Pixels:

@@ -148,10 +148,17 @@ class Build:
         write_records(folder / "questions.parquet", self.questions, Question)
         write_text(folder / "dropped.csv", "scene_id,reason,other\n")
         self.write_about()
-        for name in ("stage1", "sartext"):
-            write_json(RESULTS / "audit" / f"{name}.json", {"set": name, "benchmark": None, "remaining": 0})
+        write_records(RESULTS / "stage1" / "scenes.parquet", self.scenes[:1], Scene)
+        self.write_audits()
         save_config(self.config, RESULTS / "config.yaml")
         return self
+
+    def write_audits(self, benchmark: str | None = None, remaining: int = 0) -> None:
+        """Write what the audits of both stages say."""
+        checked = {"stage1": 1, "sartext": sum(scene.split != "test" for scene in self.scenes)}
+        for name, images in checked.items():
+            audit = {"set": name, "benchmark": benchmark, "checked": images, "remaining": remaining}
+            write_json(RESULTS / "audit" / f"{name}.json", audit)
 
     def write_about(self) -> None:
         """Write what is told of the tables."""

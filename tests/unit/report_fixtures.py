@@ -249,6 +249,8 @@ def write_dataset(config: Config) -> None:
             folder / "summary.json",
             {
                 "read": len(here),
+                "tiled": 0,
+                "tiles": 0,
                 "rejected": 1 if source.name == "msar" else 0,
                 "by_split": {"train": 4, "val": 2, "test": 6},
                 "expected_images": None,

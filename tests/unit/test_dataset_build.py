@@ -1,12 +1,14 @@
 """Stage 1 and SAR-TEXT from small ingested sources with a leak of each kind planted in them."""
 
 import csv
+import tarfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from dataset_files import Pixels, contents, ingested, make_config, make_image, nudged
 from PIL import Image
@@ -17,7 +19,10 @@ from sartext.core.errors import UserError
 from sartext.core.files import read_json, write_json
 from sartext.core.records import Box, Caption, Scene, Turn
 from sartext.core.tables import read_captions, read_questions, read_scenes, write_records
-from sartext.dataset import build_sartext, build_stage1
+from sartext.dataset.about.write import write_about
+from sartext.dataset.build import build_sartext
+from sartext.dataset.likeness.audit import audit_set
+from sartext.dataset.stage1 import build_stage1
 from sartext.narrator import narrate_source
 
 SOURCES: dict[str, dict[str, Any]] = {
@@ -66,18 +71,30 @@ class World:
         said = [Caption(scene.scene_id, "pair", "  a dark\tlake .") for scene in self.scenes["pairs"]]
         write_records(folder / "pairs.pair.parquet", said, Caption)
 
-    def build(self, with_benchmark: bool = True) -> dict[str, Any]:
+    def build(self, with_benchmark: bool = True) -> dict[str, dict[str, Any]]:
         self.write()
         build_stage1(self.config, with_benchmark)
         build_sartext(self.config, with_benchmark)
-        report: dict[str, Any] = read_json(self.config.results / "sartext" / "leakage.json")
-        return report
+        return {name: audit_set(self.config, name, with_benchmark) for name in ("stage1", "sartext")}
+
+    def removed(self, with_benchmark: bool = True) -> list[tuple[str, str, str]]:
+        """Build and audit; return what the audits say was removed: training scene, test scene, kind."""
+        return [
+            (pair["train"], pair["test"], pair["kind"])
+            for report in self.build(with_benchmark).values()
+            for pair in report["removed"]
+        ]
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.chdir(tmp_path)
     return World(make_config(**SOURCES))
+
+
+def save(path: str, image: Pixels) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
 
 
 def kept(config: Config, stage: str) -> set[str]:
@@ -90,13 +107,12 @@ def dropped(config: Config, stage: str) -> dict[str, tuple[str, str]]:
 
 
 def test_nothing_leaks_nothing_is_dropped(world: World) -> None:
-    report = world.build()
-    assert report["pairs"] == []
-    assert (report["dropped"], report["remaining"]) == (0, 0)
-    # training and val images of 6 + 4 + 5 + 4 scenes less one test image each
-    assert report["checked"] == 15
+    reports = world.build()
+    assert all(report["removed"] == [] and report["remaining"] == 0 for report in reports.values())
+    # training and val images of 6 + 4 and 5 + 4 scenes less one test image each
+    assert (reports["sartext"]["checked"], reports["stage1"]["checked"]) == (8, 7)
     # one test image a source, and the twin of the pair
-    assert report["tests"] == 5
+    assert reports["stage1"]["tests"] == reports["sartext"]["tests"] == 5
     assert kept(world.config, "sartext") == {s.scene_id for n in ("boxes", "pairs") for s in world.scenes[n]}
     assert kept(world.config, "stage1") == {s.scene_id for n in ("words", "talk") for s in world.scenes[n]}
 
@@ -144,11 +160,10 @@ def plant(world: World, kind: str) -> tuple[str, str, str]:
 )  # fmt: skip
 def test_a_planted_leak_of_each_kind_is_found_and_dropped(world: World, kind: str) -> None:
     train, test, said = plant(world, kind)
-    report = world.build()
-    assert [(pair["train"], pair["test"], pair["kind"]) for pair in report["pairs"]] == [(train, test, said)]
-    assert (report["dropped"], report["remaining"]) == (1, 0)
+    assert world.removed() == [(train, test, said)]
     stage = "stage1" if train.split("/")[0] in ("words", "talk") else "sartext"
-    assert report["pairs"][0]["stage"] == stage
+    report = read_json(world.config.results / "audit" / f"{stage}.json")
+    assert report["removed_by_kind"] == {said: 1}
     assert train not in kept(world.config, stage)
     assert test in kept(world.config, "stage1") | kept(world.config, "sartext")
     assert dropped(world.config, stage) == {train: (f"coincides with a test image ({said})", test)}
@@ -172,11 +187,9 @@ def test_images_of_the_frozen_benchmark_are_checked_too(
     freeze(
         Path("data/benchmark/v0"), other__9=make_image("elsewhere"), old__7=nudged(image) if change else image
     )
-    report = world.build()
+    assert world.removed() == [("boxes/2", "old/7", said)]
+    report = read_json(world.config.results / "audit" / "sartext.json")
     assert (report["benchmark"], report["benchmark_images"]) == ("v0", 2)
-    assert [(pair["train"], pair["test"], pair["kind"]) for pair in report["pairs"]] == [
-        ("boxes/2", "old/7", said)
-    ]
 
 
 def test_a_missing_benchmark_stops_the_build_unless_one_is_to_be_frozen(
@@ -187,7 +200,7 @@ def test_a_missing_benchmark_stops_the_build_unless_one_is_to_be_frozen(
     world.write()
     with pytest.raises(UserError, match=r"data/benchmark/v0: no benchmark there.*dvc pull"):
         build_stage1(world.config)
-    assert world.build(with_benchmark=False)["benchmark"] is None
+    assert world.build(with_benchmark=False)["sartext"]["benchmark"] is None
 
 
 def test_images_without_a_caption_and_copies_are_dropped_with_their_reason(world: World) -> None:
@@ -196,14 +209,15 @@ def test_images_without_a_caption_and_copies_are_dropped_with_their_reason(world
     boxes[5] = replace(boxes[5], boxes=())
     world.images["boxes"][2] = world.images["boxes"][1]
     world.images["words"][1] = nudged(world.images["words"][0])
-    report = world.build()
-    assert report["dropped"] == 0
+    assert world.removed() == []
     assert dropped(world.config, "sartext") == {
         "boxes/1": ("nothing to say", ""),
         "boxes/6": ("nothing to say", ""),
-        "boxes/3": ("repeats another image (exact)", "boxes/2"),
+        # of the copies the one with the richer text stays: two ships are told of in more words than one
+        "boxes/2": ("repeats another image (exact)", "boxes/3"),
     }
     assert dropped(world.config, "stage1") == {"words/2": ("repeats another image (near)", "words/1")}
+    write_about(world.config)
     statistics = read_json(world.config.results / "sartext" / "statistics.json")
     assert statistics["dropped"] == {"nothing to say": 2, "repeats another image (exact)": 1}
 
@@ -222,8 +236,8 @@ def test_captions_and_questions_of_both_stages(world: World) -> None:
     assert {c.caption for c in said if c.branch == "pair"} == {"A dark lake."}
     questions = read_questions(world.config.results / "sartext" / "questions.parquet")
     assert {q.scene_id.split("/")[0] for q in questions} == {"boxes"}
-    # bridges are annotated by this source and none is there, so it can be asked for
-    assert any("bridge" in q.question and q.answer in ("no", "0") for q in questions)
+    # bridges are annotated by this source and none is there: the question alone would tell the answer
+    assert not any("bridge" in q.question for q in questions)
     summary = read_json(world.config.results / "stage1" / "summary.json")
     assert summary["images"] == {"train": 5, "val": 2, "test": 2}
     assert summary["by_source"]["words"]["captions"] == 10
@@ -231,6 +245,7 @@ def test_captions_and_questions_of_both_stages(world: World) -> None:
 
 def test_statistics_are_those_of_a_count_by_hand(world: World) -> None:
     world.build()
+    write_about(world.config)
     found = read_json(world.config.results / "sartext" / "statistics.json")
     assert found["all"]["images"] == {"train": 6, "val": 2, "test": 2}
     # boxes: 3 scenes of 1 ship in the corner, 3 of 2 with one in the middle; pairs: 4 times one caption
@@ -249,46 +264,13 @@ def test_statistics_are_those_of_a_count_by_hand(world: World) -> None:
     assert boxes["objects"] == {"ship": 9}
     assert boxes["images_with"] == {"ship": 6}
     assert boxes["objects_per_image"] == {"1": 3, "2": 3}
-    assert found["by_source_and_branch"] == {
-        "boxes": {"a2c": {"images": 6, "captions": 12}},
-        "pairs": {"pair": {"images": 4, "captions": 4}},
-    }
+    both = found["by_source_and_branch"]
+    assert {name: list(branches) for name, branches in both.items()} == {"boxes": ["a2c"], "pairs": ["pair"]}
+    assert (both["boxes"]["a2c"]["images"], both["boxes"]["a2c"]["captions"]) == (6, 12)
+    assert (both["pairs"]["pair"]["images"], both["pairs"]["pair"]["captions"]) == (4, 4)
     assert found["by_branch"]["pair"]["lengths"] == {"3": 4}
     assert dict(map(tuple, found["words"]))["ship"] == 12
     assert sum(found["questions"]["by_type"].values()) == found["questions"]["questions"] > 0
-
-
-def test_exports_have_the_forms_others_read(world: World) -> None:
-    world.build()
-    folder = world.config.results / "sartext" / "exports"
-    with (folder / "sartext.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["filepath", "caption"]
-    assert len(rows) == 4 * 2 + 2
-    assert {row["filepath"] for row in rows} == {
-        f"data/{name}.png" for name in ("boxes/1", "boxes/2", "boxes/3", "boxes/4", "pairs/1", "pairs/2")
-    }
-    total = 0
-    for split in ("train", "val", "test"):
-        coco = read_json(folder / f"captions_{split}.json")
-        ids = {image["id"] for image in coco["images"]}
-        assert all(note["image_id"] in ids for note in coco["annotations"])
-        assert len({note["id"] for note in coco["annotations"]}) == len(coco["annotations"])
-        total += len(coco["annotations"])
-        for dialogue in read_json(folder / f"dialogues_{split}.json"):
-            assert set(dialogue) == {"id", "image", "conversations"}
-            speakers = [turn["from"] for turn in dialogue["conversations"]]
-            assert speakers == ["human", "gpt"] * (len(speakers) // 2)
-    assert total == 16
-
-
-def test_coco_export_is_read_by_the_coco_tools(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    from pycocotools.coco import COCO
-
-    world.build()
-    coco = COCO(str(world.config.results / "sartext" / "exports" / "captions_train.json"))
-    assert len(coco.getImgIds()) == 6
-    assert all(note["caption"].endswith(".") for note in coco.loadAnns(coco.getAnnIds()))
 
 
 def test_two_builds_write_equal_bytes(world: World) -> None:
@@ -296,16 +278,61 @@ def test_two_builds_write_equal_bytes(world: World) -> None:
     first = {stage: contents(world.config.results / stage) for stage in ("stage1", "sartext")}
     world.build()
     assert first == {stage: contents(world.config.results / stage) for stage in ("stage1", "sartext")}
-    assert {"scenes.parquet", "leakage.json", "exports/sartext.csv"} <= set(first["sartext"])
+    assert {"scenes.parquet", "leaks.json", "dropped.csv", "texts.json"} <= set(first["sartext"])
 
 
-def test_the_command_builds_both_parts(world: World) -> None:
+def test_the_command_builds_a_part_or_all(world: World) -> None:
+    for scene, image in zip(world.scenes["boxes"], world.images["boxes"], strict=True):
+        save(scene.image, image)
+    for scene, image in zip(world.scenes["pairs"], world.images["pairs"], strict=True):
+        save(scene.image, image)
     world.write()
     save_config(world.config, Path("profile.yaml"))
     main(["build", "--config", "profile.yaml", "--part", "stage1"])
     assert not (world.config.results / "sartext").exists()
     main(["build", "--config", "profile.yaml"])
-    assert (world.config.results / "sartext" / "statistics.json").is_file()
+    assert {path.name for path in (world.config.results / "audit").iterdir()} == {
+        "stage1.json", "sartext.json"
+    }  # fmt: skip
+    folder = world.config.results / "sartext"
+    assert (folder / "statistics.json").is_file()
+    written = read_json(folder / "exports.json")["files"]
+    assert {"sartext.csv", "captions_test.json", "parquet/train.parquet"} <= set(written)
+    # the export knows the shard of each image before it is written
+    table = pq.read_table(folder / "exports" / "parquet" / "train.parquet").to_pylist()
+    for row in table:
+        with tarfile.open(folder / "shards" / row["shard"]) as shard:
+            assert f"{row['key']}.json" in shard.getnames()
+    assert len(table) == 6
+
+
+BROUGHT = ("\ufffd ship.", " . ", "word " * 78, "A quay.", "a quay")
+
+
+def test_captions_that_a_sar_source_brings_are_of_its_own_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = World(make_config(**{**SOURCES, "words": {"format": "csv", "modality": "sar"}}))
+    world.images["words"] = [make_image(scene.scene_id) for scene in world.scenes["words"]]
+    first = replace(
+        world.scenes["words"][0], captions=("\ufffd ship.", " . ", "word " * 78, "A quay.", "a quay")
+    )
+    second = replace(world.scenes["words"][1], captions=(" ? ",), dialogue=(Turn("Is there a ship?", "No."),))
+    third = replace(world.scenes["words"][2], captions=("...",))
+    world.scenes["words"][:3] = [first, second, third]
+    world.build()
+    folder = world.config.results / "sartext"
+    said = [c for c in read_captions(folder / "captions.parquet") if c.scene_id.startswith("words/")]
+    assert [(c.branch, c.caption) for c in said if c.scene_id == "words/1"] == [("given", "A quay.")]
+    # three of the first, one of each of the others; cleaned, two of the rest say the same, as elsewhere
+    assert read_json(folder / "texts.json")["words"]["dropped"] == {
+        "empty": 3, "not printable": 1, "repeated": 3, "too long": 1,
+    }  # fmt: skip
+    # the second has a dialogue to say, the third nothing
+    assert dropped(world.config, "sartext") == {"words/3": ("nothing to say", "")}
+    asked = [q for q in read_questions(folder / "questions.parquet") if q.scene_id == "words/2"]
+    assert [(q.question, q.answer) for q in asked] == [("Is there a ship?", "no")]
 
 
 def remove(path: str) -> Any:
@@ -328,7 +355,8 @@ def stranger(world: World) -> None:
 def bad_hash(world: World) -> None:
     path = world.config.results / "scenes" / "boxes" / "hashes.csv"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], lines[1].rsplit(",", 1)[0] + ",xyz", *lines[2:]]) + "\n")
+    scene_id, sha256, _, *rest = lines[1].split(",")
+    path.write_text("\n".join([lines[0], ",".join([scene_id, sha256, "xyz", *rest]), *lines[2:]]) + "\n")
 
 
 @pytest.mark.parametrize(
@@ -367,15 +395,12 @@ def test_no_training_image_left_is_told(world: World) -> None:
 
 
 def test_a_stage_1_that_leaks_after_all_is_refused(world: World) -> None:
-    """Stage 1 built before a test image came in: SAR-TEXT checks it once more."""
-    world.write()
-    build_stage1(world.config)
+    """Stage 1 built before a test image came in: the audit finds it."""
+    world.build()
     world.twins[3] = world.images["words"][0]
     world.write()
-    with pytest.raises(
-        UserError, match=r"stage 1: 1 images still coincide.*words/1 with pairs/4 \(exact twin\)"
-    ):
-        build_sartext(world.config)
+    with pytest.raises(UserError, match=r"stage1.*words/1 \(exact twin\) with pairs/4"):
+        audit_set(world.config, "stage1")
 
 
 def test_every_source_needs_its_modality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from sartext.dataset.questions import ask
 from sartext.dataset.questions.candidates import Candidate, candidates
 from sartext.dataset.questions.dialogues import question_type
 from sartext.dataset.questions.facts import known_of
+from sartext.dataset.questions.reach import reached
 from sartext.dataset.questions.wordings import FORMS, worded
 from sartext.narrator.sa2c import sa2c
 
@@ -218,6 +219,8 @@ def test_what_is_only_none_of_the_others_is_not_named_but_is_there() -> None:
     unknown = possible(scene(cover={"unlabeled": 0.3, "water": 0.7}), None, ["unlabeled", "water", "road"])
     assert {subject[0] for subject, _ in unknown} == {"main cover", "cover"}
     assert (("cover", "roads"), "no") not in unknown
+    close = possible(scene(cover={"unlabeled": 0.3, "water": 0.5, "road": 0.2}))
+    assert forms(close) == {"cover"}
 
 
 def test_main_land_cover_needs_a_clear_lead() -> None:
@@ -237,6 +240,13 @@ def test_counts_of_three_digits_are_not_asked_for() -> None:
     assert "count" not in forms(possible(crowd))
 
 
+def test_numbers_to_compare_with_are_near_the_count() -> None:
+    """What is asked of 20 ships could be asked of 19 or 22: the number alone does not tell the answer."""
+    found = possible(scene([at("ship", 10 * n, 60) for n in range(20)]))
+    numbers = {int(subject[2]): told for subject, told in found if subject[0] == "more than"}
+    assert numbers == {17: "yes", 18: "yes", 19: "yes", 20: "no", 21: "no", 22: "no"}
+
+
 def test_nothing_is_counted_where_a_neighbour_s_object_may_reach_in() -> None:
     """A bridge across the border of two tiles is annotated in the one that holds its centre."""
     tiles = [
@@ -245,15 +255,14 @@ def test_nothing_is_counted_where_a_neighbour_s_object_may_reach_in() -> None:
         scene(name="q/a__0_120", boxes=[at("ship", 40, 60)], group="q/a", window=(0, 120, 240, 240)),
         scene(name="q/a__480_0", boxes=[], group="q/a", window=(480, 0, 720, 120)),
         scene(name="q/b__240_0", boxes=[], group="q/b", window=(240, 0, 480, 120)),
+        scene(name="q/a__240_240", boxes=[], group="q/a", window=(240, 240, 480, 360)),
     ]
-    asked = ask(tiles, 9, 0, lambda _: (["bridge", "ship"], None))
-    assert [bool(asked[tile.scene_id]) for tile in tiles] == [True, False, True, True, True]
+    assert reached(tiles) == {"q/a__240_0"}
+    known = ask(tiles, 9, 0, lambda _: (["bridge", "ship"], None))
+    assert known["q/a__240_0"] == [] != known["q/a__0_0"]
     # windows that overlap were annotated one by one
-    beside = [
-        tiles[0],
-        scene(name="q/a2", boxes=[at("ship", 40, 60)], group="q/a", window=(200, 0, 440, 120)),
-    ]
-    assert all(ask(beside, 9, 0, lambda _: (["bridge", "ship"], None)).values())
+    beside = scene(name="q/a2", boxes=[at("ship", 40, 60)], group="q/a", window=(200, 0, 440, 120))
+    assert reached([tiles[0], beside]) == set()
 
 
 def test_no_question_of_a_scene_of_which_nothing_is_known() -> None:

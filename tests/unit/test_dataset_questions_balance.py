@@ -141,6 +141,18 @@ def test_a_source_and_a_split_change_no_other_s_questions() -> None:
     )
 
 
+def test_scenes_are_drawn_not_taken_in_their_order() -> None:
+    """Of 400 empty images the 40 that are asked about lie anywhere."""
+    scenes = [
+        scene([at("ship", 80, 40)] * (number % 10 == 0), name=f"q/{number:03d}") for number in range(400)
+    ]
+    asked = ask(scenes, 1, 0, lambda _: (["ship"], None))
+    empty = [int(key[2:]) for key, own in asked.items() if own and own[0].answer in ("no", "0")]
+    assert len(empty) == 40
+    assert 140 < np.mean(empty) < 260
+    assert np.std(empty) > 70
+
+
 @pytest.mark.parametrize("limit", [0, 1, 3])
 def test_the_limit_is_kept_and_used(limit: int) -> None:
     asked = ask(random_scenes(6, 200), limit, 0, lambda _: CLASSES)

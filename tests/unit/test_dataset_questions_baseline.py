@@ -77,6 +77,21 @@ def test_few_questions_a_text_are_pooled_by_what_they_ask_about() -> None:
     assert only(train, test, "comparison") > 0.9
 
 
+def test_new_words_for_what_was_asked_before_are_seen_through() -> None:
+    """What is compared with what decides, by no rule of single words; the wording was never seen."""
+    draw = np.random.default_rng(11)
+    pairs = {(a, b): str(draw.choice(["yes", "no"])) for a in NOUNS for b in NOUNS if a != b}
+    heads = ("Are there", "Does the image show", "Does this scene show", "Can there be seen")
+    asked = [
+        [
+            question(n, f"{head} more {a}s than {b}s?", told, "comparison")
+            for n, ((a, b), told) in enumerate(pairs.items())
+        ]
+        for head in heads
+    ]
+    assert only(asked[0] + asked[1] + asked[2], asked[3], "comparison") == 1.0
+
+
 def test_it_is_as_strong_as_naive_bayes_on_open_answers() -> None:
     draw = np.random.default_rng(8)
     share = draw.dirichlet([0.3] * 12, size=10)
@@ -178,6 +193,7 @@ def test_intervals_are_wilson_s(right: int, asked: int) -> None:
 
 def test_subjects_are_the_words_that_matter() -> None:
     assert subject_words("Are there any ships in the image?") == ("ship",)
+    assert subject_words("Does the image show any ships?") == ("ship",)
     assert subject_words("Can a ship be seen in the upper left part of the image?") == (
         "ship",
         "upper",

@@ -27,12 +27,11 @@ from sartext.core.errors import UserError
 from sartext.core.files import list_files, read_json, sha256_file, verify_manifest, write_json, write_text
 from sartext.core.pointers import folder_md5, read_pointer
 from sartext.core.records import Caption, Question
-from sartext.core.seeds import generator
 from sartext.core.tables import read_captions, read_questions, read_scenes
 from sartext.dataset.release import release
 
 TAG = "sar-text-tests@v1.0.0"
-KILLS = 5
+KILLED_AT = (0.2, 0.5, 0.8)  # of the time that it takes
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +303,8 @@ def test_a_damaged_last_version_is_not_compared_with(released: Path, name: str) 
         path for path in Path(".dvc/cache").rglob("*") if path.is_file() and path.read_bytes() == whole
     )
     cached.chmod(0o644)
-    cached.write_bytes(whole.replace(b"1.0.0", b"1.0.1") if name == "VERSION.json" else whole[:-1])
+    digest = sha256_file(FOLDER / "captions.parquet").encode()
+    cached.write_bytes(whole.replace(digest, digest[::-1]) if name == "VERSION.json" else whole[:-1])
     before = snapshot()
     with pytest.raises(UserError, match=rf"of {TAG}: "):
         release(build.config, "1.1.0")
@@ -360,9 +360,13 @@ def _break(how: str) -> None:
     if how == "no audit":
         (audit / "stage1.json").unlink()
     elif how == "a leak":
-        write_json(audit / "sartext.json", {"set": "sartext", "benchmark": None, "remaining": 3})
+        Build().write_audits(remaining=3)
     elif how == "another benchmark":
-        write_json(audit / "sartext.json", {"set": "sartext", "benchmark": "v0", "remaining": 0})
+        Build().write_audits(benchmark="v0")
+    elif how == "an older audit":
+        build = Build()
+        build.change("closed/images/a4", split="train")
+        build.write_audits()
     elif how == "an audit of no words":
         write_text(audit / "sartext.json", "[]")
     elif how == "no statistics":
@@ -393,8 +397,9 @@ def _break(how: str) -> None:
 
 REFUSED = {
     "no audit": r"audit/stage1\.json: no such file",
-    "a leak": r"audit/sartext\.json: remaining: expected 0, found 3",
-    "another benchmark": r"audit/sartext\.json: benchmark: expected None, found 'v0'",
+    "a leak": r"audit/stage1\.json: remaining: expected 0, found 3",
+    "another benchmark": r"audit/stage1\.json: benchmark: expected None, found 'v0'",
+    "an older audit": r"audit/sartext\.json: checked: expected 8 images, as in sartext now, found 9",
     "an audit of no words": r"audit/sartext\.json: expected the audit of sartext",
     "no statistics": r"sartext/statistics\.json: missing",
     "no datasheet": r"sartext/datasheet\.md: missing",
@@ -540,21 +545,20 @@ def test_a_release_that_is_killed_anywhere_is_made_again(released: Path, tmp_pat
     start = time.monotonic()
     subprocess.run(command, cwd=tmp_path / "undisturbed", check=True, capture_output=True)
     seconds = time.monotonic() - start
-    random = generator("tests", "killed release")
     killed = 0
-    for _ in range(KILLS):
-        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(random.uniform(0.2, 1) * seconds)
+    for moment in KILLED_AT:
+        run = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(moment * seconds)
         if run.poll() is None:
-            os.kill(run.pid, signal.SIGKILL)
+            os.killpg(run.pid, signal.SIGKILL)
             killed += 1
-        run.communicate()
+        run.wait()
         tagged, moved = "v1.1.0" in git("tag"), git("rev-list", "--count", "HEAD") == "3"
         assert tagged == moved, "commit and tag go together"
         if tagged:
             break
-        # a DVC that it had started may be at work still
-        time.sleep(seconds / 2)
     assert killed
     if not tagged:
         release(build.config, "1.1.0")
@@ -598,8 +602,7 @@ def test_the_benchmark_it_was_checked_against_is_named(project: Path) -> None:
         update={"evaluation": build.config.evaluation.model_copy(update={"version": "v1"})}
     )
     build.write()
-    for name in ("stage1", "sartext"):
-        write_json(RESULTS / "audit" / f"{name}.json", {"set": name, "benchmark": "v1", "remaining": 0})
+    build.write_audits(benchmark="v1")
     with pytest.raises(UserError, match=r"results/tests/benchmark\.json: no such file"):
         release(build.config, "1.0.0")
     write_json(RESULTS / "benchmark.json", {"folder": "data/benchmark/v0", "digest": "0"})

@@ -103,7 +103,7 @@ def test_pairs_bring_their_twins(tmp_path: Path, config: Config) -> None:
     assert twins.shape == (3, 16, 16, 3)
     assert twins[2, 8, 8].tolist() == [20, 50, 90]
     header = (tmp_path / "out" / "hashes.csv").read_text().splitlines()[0]
-    assert header == "scene_id,sha256,phash,twin_sha256,twin_phash"
+    assert header == "scene_id,sha256,phash,file_sha256,twin_sha256,twin_phash"
     assert [(entry["file"], entry["kind"]) for entry in _rejects(tmp_path / "out")] == [("sar7.png", "image")]
     assert "its optical twin 10x10" in _rejects(tmp_path / "out")[0]["reason"]
 

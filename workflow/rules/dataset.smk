@@ -71,6 +71,7 @@ rule statistics:
     input:
         BUILT,
         multiext(f"{RESULTS}/sartext/", "dropped.csv", "texts.json"),
+        CAPTIONS,
         audits=expand(f"{RESULTS}/audit/{{set}}.json", set=["stage1", "sartext"]),
         summaries=expand(f"{RESULTS}/scenes/{{source}}/summary.json", source=SARTEXT_SOURCES),
     output:
@@ -83,7 +84,7 @@ rule statistics:
         config=CONFIG,
         code=code_digest("sartext.dataset.about.write"),
         comparison=sha256_file(PROJECT_ROOT / "config" / "datasets.yaml")[:16],
-        settings=settings("dataset", "seed", "sources", "images", "data_note"),
+        settings=settings("dataset", "seed", "sources", "images", "narrator", "simulator", "data_note"),
     shell:
         "sartext build --config {params.config} --part statistics > {log} 2>&1"
 

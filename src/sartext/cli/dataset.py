@@ -24,7 +24,7 @@ _BENCHMARK = click.option(
 @click.option("--source", "names", multiple=True, help="shards: of this source alone; may be repeated.")
 @_BENCHMARK
 def build(config_file: Path, part: str | None, names: tuple[str, ...], benchmark: bool) -> None:
-    r"""Build the training texts: SAR-TEXT from everything narrated, and stage 1 from the optical sources.
+    """Build the training texts: SAR-TEXT from everything narrated, and stage 1 from the optical sources.
 
     Captions are cleaned, images without any, repeated ones and those that coincide with a test image are
     dropped (dropped.csv), questions are asked of what annotations settle.
@@ -39,7 +39,7 @@ def build(config_file: Path, part: str | None, names: tuple[str, ...], benchmark
     \b
     sartext build --config config/mini.yaml
     sartext build --config config/mini.yaml --part shards --source hrsid
-    """
+    """  # noqa: D301 - click's sign for lines kept as they are
     from sartext.core.config import load_config
     from sartext.core.errors import UserError
     from sartext.dataset.about.write import write_about
@@ -78,7 +78,7 @@ def build(config_file: Path, part: str | None, names: tuple[str, ...], benchmark
 )
 @_BENCHMARK
 def audit(config_file: Path, sets: tuple[str, ...], benchmark: bool) -> None:
-    r"""Check the built training sets for leaks: exit status 2 if any is left, and training does not start.
+    """Check the built training sets for leaks: exit status 2 if any is left, and training does not start.
 
     No training or validation image may be a test image, nearly one, a tile that overlaps one, or the twin of
     one, across sources and stages; no scene may lie in two splits. results/PROFILE/audit/SET.json names the
@@ -86,7 +86,7 @@ def audit(config_file: Path, sets: tuple[str, ...], benchmark: bool) -> None:
 
     \b
     sartext audit --config config/mini.yaml --set sartext
-    """
+    """  # noqa: D301 - click's sign for lines kept as they are
     from sartext.core.config import load_config
     from sartext.dataset.likeness.audit import audit_set
 

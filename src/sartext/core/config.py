@@ -111,8 +111,9 @@ class SourceConfig(_Strict):
     tile_name: str | None = Field(
         default=None,
         description=(
-            "pattern of an image's stem that tells what it was cut from, {scene}, and if it says so where: "
-            "{x0}, {x1}, {y0}, {y1}, pixels of that scene"
+            "pattern of an image's stem, or with / of the last parts of its path, that tells what it was cut "
+            "from, {scene}, and if it says so where: {x0}, {x1}, {y0}, {y1}, pixels of that scene; other "
+            "fields are free"
         ),
     )
     tiles_of: str | None = Field(

@@ -43,7 +43,9 @@ def _sources(config: Config) -> list[dict[str, Any]]:
         if isinstance(summary, dict):
             splits = summary.get("by_split")
             splits = splits if isinstance(splits, dict) else {}
-            counts = [summary.get("read", MISSING), summary.get("rejected", MISSING)]
+            # an image that was cut into tiles is one image
+            whole = summary["read"] - summary["tiles"] + summary["tiled"] if "tiled" in summary else MISSING
+            counts = [whole, summary.get("rejected", MISSING)]
             counts += [splits.get(split, 0) for split in ("train", "val", "test")]
         rows.append({"title": source.title, "modality": source.modality, "counts": counts})
     return rows

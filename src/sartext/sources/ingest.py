@@ -147,7 +147,7 @@ class _Tiles:
         known = {scene.scene_id for scene in scenes}
         large = [scene for scene in scenes if is_large(scene, images)]
         result = [scene for scene in scenes if not is_large(scene, images)]
-        for scene in track(large, f"cut {large[0].source} into tiles" if large else ""):
+        for scene in track(large, "cut large images into tiles"):
             if not is_cut(scene, images):
                 guard.set_aside(
                     scene, f"{_over(scene, images)}; kept whole: its texts are of the whole", "note"
@@ -213,14 +213,15 @@ def _summary(
     }
 
 
-def _write_hashes(path: Path, rows: list[tuple[str, Hashes, Hashes | None]]) -> None:
-    twins = any(twin is not None for _, _, twin in rows)
+def _write_hashes(path: Path, rows: list[tuple[str, Hashes, str, Hashes | None]]) -> None:
+    twins = any(twin is not None for *_, twin in rows)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["scene_id", "sha256", "phash"] + (["twin_sha256", "twin_phash"] if twins else []))
-        for scene_id, own, twin in rows:
+        columns = ["scene_id", "sha256", "phash", "file_sha256"]
+        writer.writerow(columns + (["twin_sha256", "twin_phash"] if twins else []))
+        for scene_id, own, file_sha256, twin in rows:
             extra = [twin.sha256, twin.phash] if twin else []
-            writer.writerow([scene_id, own.sha256, own.phash, *extra])
+            writer.writerow([scene_id, own.sha256, own.phash, file_sha256, *extra])
 
 
 def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) -> None:
@@ -279,7 +280,7 @@ def _write_images(
     """Write images, twins and hashes of scenes; return those that have them, named as in the end."""
     size = config.images.size
     kept: list[Scene] = []
-    hashes: list[tuple[str, Hashes, Hashes | None]] = []
+    hashes: list[tuple[str, Hashes, str, Hashes | None]] = []
     with (
         ImageWriter(folder / "images.npy", size, 1 if source.modality == "sar" else 3) as images,
         ImageWriter(folder / "twins.npy", size, 3) as twins,
@@ -294,7 +295,7 @@ def _write_images(
             if outcome.twin is not None:
                 twins.append(outcome.twin)
             kept.append(scene)
-            hashes.append((scene.scene_id, outcome.hashes, outcome.twin_hashes))
+            hashes.append((scene.scene_id, outcome.hashes, outcome.file_sha256, outcome.twin_hashes))
     if "optical" not in source.layout:
         (folder / "twins.npy").unlink()
     _write_hashes(folder / "hashes.csv", hashes)

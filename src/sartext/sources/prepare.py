@@ -16,6 +16,7 @@ from PIL.Image import Resampling
 
 from sartext.core.config import ImagesConfig
 from sartext.core.errors import UserError
+from sartext.core.files import sha256_file
 from sartext.core.records import Scene
 from sartext.sources.decode import DecodeError, Pixels, decode_image, resize
 from sartext.sources.hashes import THUMB, Hashes, hash_image, pixel_digest, thumb_hash
@@ -33,6 +34,7 @@ class Prepared:
 
     image: Pixels
     hashes: Hashes
+    file_sha256: str
     twin: Pixels | None
     twin_hashes: Hashes | None
 
@@ -113,17 +115,21 @@ def _prepare_lot(scenes: Sequence[Scene], images: ImagesConfig) -> list[Prepared
             outcomes[position] = Unusable(fault.reason, fault.kind)
         large = any(image.size > _LARGE for image, _ in waiting.values())
         if large or len(waiting) == 4 or position == len(scenes) - 1:
-            outcomes |= zip(waiting, _prepare(list(waiting.values()), images.size), strict=True)
+            lot = [scenes[place] for place in waiting]
+            outcomes |= zip(waiting, _prepare(lot, list(waiting.values()), images.size), strict=True)
             waiting = {}
     return [outcomes[position] for position in range(len(scenes))]
 
 
-def _prepare(decoded: Sequence[tuple[Pixels, Pixels | None]], size: int) -> list[Prepared]:
+def _prepare(
+    scenes: Sequence[Scene], decoded: Sequence[tuple[Pixels, Pixels | None]], size: int
+) -> list[Prepared]:
     prepared = []
     own = _hashed_and_resized([image for image, _ in decoded], size)
-    for (hashes, small), (_, twin) in zip(own, decoded, strict=True):
+    for scene, (hashes, small), (_, twin) in zip(scenes, own, decoded, strict=True):
         twin_hashes = None if twin is None else hash_image(twin)
-        prepared.append(Prepared(small, hashes, None if twin is None else resize(twin, size), twin_hashes))
+        small_twin = None if twin is None else resize(twin, size)
+        prepared.append(Prepared(small, hashes, sha256_file(scene.image), small_twin, twin_hashes))
     return prepared
 
 

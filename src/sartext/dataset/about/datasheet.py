@@ -140,13 +140,14 @@ def _leaks(about: About) -> str:
             "build."
         )
     kinds = ", ".join(f"{escape(kind)} {number(count)}" for kind, count in audit["removed_by_kind"].items())
-    found = f" ({kinds})" if kinds else ""
+    leaking = counted(len(audit["removed"]), "training or validation image")
+    dropped = f"{leaking} that showed what a test image shows were dropped ({kinds})."
+    if not audit["removed"]:
+        dropped = "No training or validation image was found that shows what a test image shows."
     against = f", those of benchmark {audit['benchmark']} among them" if audit["benchmark"] else ""
     return (
-        f"{counted(len(audit['removed']), 'pair')} of a training or validation image with a test "
-        f"image{found} were found and the former dropped. The leakage audit then checked "
-        f"{counted(audit['checked'], 'image')} against {counted(audit['tests'], 'test image')}{against}: "
-        f"{number(audit['remaining'])} left."
+        f"{dropped} The leakage audit then checked {counted(audit['checked'], 'image')} against "
+        f"{counted(audit['tests'], 'test image')}{against}: {number(audit['remaining'])} left."
     )
 
 

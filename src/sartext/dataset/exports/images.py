@@ -18,7 +18,6 @@ from sartext.core.files import sha256_bytes
 from sartext.core.records import Scene
 from sartext.sources import decode_image
 from sartext.sources.decode import Pixels, quiet
-from sartext.sources.hashes import pixel_digest
 
 Kind = Literal["png", "jpg"]
 
@@ -53,10 +52,10 @@ def own_kind(path: Path) -> Kind | None:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """SHA-256 of an image when it was ingested: of its pixels, and of its file if that was noted."""
+    """SHA-256 of an image when it was ingested: of its pixels, and of its file."""
 
     pixels: str
-    file: str | None = None
+    file: str
 
 
 def read_digests(path: Path) -> dict[str, Digests]:
@@ -68,11 +67,10 @@ def read_digests(path: Path) -> dict[str, Digests]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             return {
-                row["scene_id"]: Digests(row["sha256"], row.get("file_sha256"))
-                for row in csv.DictReader(stream)
+                row["scene_id"]: Digests(row["sha256"], row["file_sha256"]) for row in csv.DictReader(stream)
             }
     except (FileNotFoundError, KeyError, UnicodeDecodeError):
-        raise UserError(f"{path}: expected a table of scene_id,sha256; ingest the source again") from None
+        raise UserError(f"{path}: expected a table of scene_id,sha256,file_sha256; ingest again") from None
 
 
 def _png(pixels: Pixels) -> bytes:
@@ -84,8 +82,7 @@ def _png(pixels: Pixels) -> bytes:
 def image_bytes(scene: Scene, kind: Kind | None, digests: Digests, images: ImagesConfig) -> bytes:
     """Return the bytes of a scene's image as a shard holds it: PNG or JPEG, 8 bits.
 
-    What is published must be what was compared with the test images: the file is held against its digest, or
-    decoded and its pixels against theirs, which takes ten times as long.
+    What is published must be what was compared with the test images: the file is held against its digest.
 
     Args:
         scene: the scene.
@@ -101,20 +98,14 @@ def image_bytes(scene: Scene, kind: Kind | None, digests: Digests, images: Image
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from None
-    pixels = None
-    if digests.file is None:
-        pixels = decode_image(path, images, scene.modality)
-        same = pixel_digest(pixels) == digests.pixels
-    else:
-        same = sha256_bytes(data) == digests.file
-    if not same:
+    if sha256_bytes(data) != digests.file:
         raise UserError(
-            f"{path}: {scene.scene_id}: pixels: expected those that were ingested, found others; restore the "
+            f"{path}: {scene.scene_id}: expected the image that was ingested, found another; restore the "
             f"image, or ingest, narrate and build {scene.source} again"
         )
     if kind is not None:
         return data
-    return _png(decode_image(path, images, scene.modality) if pixels is None else pixels)
+    return _png(decode_image(path, images, scene.modality))
 
 
 def read_images(

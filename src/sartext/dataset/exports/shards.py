@@ -28,11 +28,11 @@ _STATE = ".written.json"
 
 @dataclass(frozen=True)
 class _Sample:
-    """One image of a shard: its scene, key, first caption, record as JSON, and what its file must be."""
+    """One image of a shard: its scene, key, first caption if any, record as JSON, what its file must be."""
 
     scene: Scene
     key: str
-    caption: str
+    caption: str | None
     record: bytes
     kind: Kind | None
     digests: Digests
@@ -53,7 +53,8 @@ def _record(scene: Scene, rows: SourceRows) -> bytes:
             "resolution_m": scene.resolution_m,
             "polarisation": scene.polarisation,
             "captions": [
-                {"branch": said.branch, "caption": said.caption} for said in rows.captions[scene.scene_id]
+                {"branch": said.branch, "caption": said.caption}
+                for said in rows.captions.get(scene.scene_id, ())
             ],
             "questions": [
                 {
@@ -73,7 +74,7 @@ class _Source:
     """A source's rows, and which of them go into which shard."""
 
     def __init__(self, config: Config, source: str) -> None:
-        self.config, self.name = config, source
+        self.name = source
         self.rows = read_source_rows(config.results / "sartext", source)
         self.plan = shard_plan(self.rows.scenes, config.seed, config.dataset.shard_images)
         self._hashes = config.results / "scenes" / source / "hashes.csv"
@@ -85,12 +86,15 @@ class _Source:
         found = []
         for scene in self.plan[file]:
             said, digests = self.rows.captions.get(scene.scene_id), self._digests.get(scene.scene_id)
-            if not said:
-                raise UserError(f"{scene.scene_id}: captions: expected one at least, found none; build again")
+            if not said and not self.rows.questions.get(scene.scene_id):
+                raise UserError(
+                    f"{scene.scene_id}: expected a caption or a question at least, found none; build again"
+                )
             if digests is None:
                 raise UserError(f"{self._hashes}: {scene.scene_id}: no such row; ingest {self.name} again")
             record, kind = _record(scene, self.rows), self.kinds[scene.scene_id]
-            found.append(_Sample(scene, key_of(scene.scene_id), said[0].caption, record, kind, digests))
+            caption = said[0].caption if said else None
+            found.append(_Sample(scene, key_of(scene.scene_id), caption, record, kind, digests))
         return found
 
 
@@ -98,7 +102,8 @@ def _plan_digest(samples: Sequence[_Sample]) -> str:
     """Digest of all that the bytes of a shard follow from."""
     digest = hashlib.sha256(FORMAT.encode())
     for sample in samples:
-        parts = [sample.key, sample.kind, sample.digests.file or sample.digests.pixels, sample.caption]
+        # pixels too: how a raster is drawn in 8 bits is the profile's choice
+        parts = [sample.key, sample.kind, sample.digests.pixels, sample.digests.file, sample.caption]
         digest.update(orjson.dumps(parts) + b"\n" + sample.record + b"\n")
     return digest.hexdigest()
 
@@ -128,13 +133,10 @@ def _write_shard(path: Path, samples: Sequence[_Sample], images: Iterator[bytes]
     with atomic_path(path) as temporary, temporary.open("wb", buffering=1 << 20) as stream:
         tar = TarWriter(stream)
         for sample, image in zip(samples, images, strict=True):
-            tar.add(
-                (
-                    (f"{sample.key}.{sample.extension}", image),
-                    (f"{sample.key}.json", sample.record),
-                    (f"{sample.key}.txt", sample.caption.encode()),
-                )
-            )
+            files = [(f"{sample.key}.{sample.extension}", image), (f"{sample.key}.json", sample.record)]
+            if sample.caption is not None:  # readers of captions pass over an image without
+                files.append((f"{sample.key}.txt", sample.caption.encode()))
+            tar.add(files)
         digest = tar.end()
     return {"bytes": tar.size, "sha256": digest}
 
@@ -196,7 +198,7 @@ def write_shards(config: Config, source: str) -> dict[str, Any]:
 
     ``results/P/sartext/shards/SOURCE`` then holds ``SPLIT-000000.tar`` and so on (see `shard_plan`): of each
     image ``KEY.png`` or ``KEY.jpg`` (the source's own file if it is an 8-bit PNG or a JPEG, else decoded),
-    ``KEY.json`` (all that is known of it) and ``KEY.txt`` (its first caption); ``sizes.json`` as open_clip
+    ``KEY.json`` (all that is known of it) and ``KEY.txt`` (its first caption, if any); ``sizes.json`` as open_clip
     reads it, a card for ``datasets``, and ``manifest.json``. KEY is that of `key_of`. A shard that is there
     and whole is kept; the bytes are the same however often the work was stopped.
 

@@ -27,9 +27,9 @@ _Z = 1.959964
 _ASKING = frozenset(
     {
         *("a", "an", "any", "are", "as", "be", "can", "does", "do", "had", "has", "have", "how", "image"),
-        *("in", "is", "it", "kind", "lie", "many", "much", "number", "object", "of", "on", "part", "photo"),
-        *("picture", "scene", "see", "seen", "show", "shown", "some", "that", "the", "there", "this"),
-        *("visible", "was", "were", "what", "where", "which"),
+        *("in", "is", "it", "kind", "lie", "lies", "many", "much", "number", "object", "objects", "of", "on"),
+        *("part", "photo", "picture", "scene", "see", "seen", "show", "shown", "some", "that", "the"),
+        *("there", "this", "visible", "was", "were", "what", "where", "which"),
     }
 )
 
@@ -37,8 +37,8 @@ _ASKING = frozenset(
 @lru_cache(maxsize=65536)
 def subject_words(question: str) -> tuple[str, ...]:
     """Return the words of a question that say what it asks about, in the singular and in their order."""
-    words = (singular(word) for word in re.findall(r"[\w'-]+", question.lower()))
-    return tuple(word for word in words if word not in _ASKING)
+    words = re.findall(r"[\w'-]+", question.lower())
+    return tuple(singular(word) for word in words if word not in _ASKING)
 
 
 def wilson(right: int, asked: int) -> dict[str, float]:
@@ -80,11 +80,11 @@ def _right(answer: Answer, questions: Sequence[Question]) -> int:
     return sum(given[question.question] == question.answer for question in questions)
 
 
-def _classifiers(train: Sequence[Question]) -> Mapping[str, Answer]:
-    return {
-        "memory": _Memory(train),
-        "ngrams": fit_ngrams(Counter((question.question, question.answer) for question in train)),
-    }
+def _ngrams(train: Sequence[Question]) -> Answer:
+    return fit_ngrams(Counter((question.question, question.answer) for question in train))
+
+
+_FITS: dict[str, Callable[[Sequence[Question]], Answer]] = {"memory": _Memory, "ngrams": _ngrams}
 
 
 def _better(kind: str, train: Sequence[Question]) -> str:
@@ -95,7 +95,7 @@ def _better(kind: str, train: Sequence[Question]) -> str:
     tried = [question for question, out in zip(train, held.tolist(), strict=True) if out]
     if not learnt:
         return "memory"
-    right = {name: _right(answer, tried) for name, answer in _classifiers(learnt).items()}
+    right = {name: _right(fit(learnt), tried) for name, fit in _FITS.items()}
     return max(right, key=lambda name: (right[name], name == "memory"))
 
 
@@ -126,11 +126,10 @@ def question_only(train: Sequence[Question], test: Sequence[Question]) -> dict[s
         name = None
         if learnt:
             name = _better(kind, learnt)
-            answer = _classifiers(learnt)[name]
             answers = Counter(question.answer for question in learnt)
             most = max(answers, key=lambda one: (answers[one], one))
             counts["majority"] = sum(question.answer == most for question in tried)
-            counts["question_only"] = _right(answer, tried)
+            counts["question_only"] = _right(_FITS[name](learnt), tried)
             sums = _chances(learnt, tried)
         rows[kind] = {**_row(counts, sums), "classifier": name}
         totals.update(counts)

@@ -5,6 +5,7 @@ number, never with the answer.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sartext.core.records import QuestionType
 from sartext.dataset.questions.candidates import Subject
@@ -159,6 +160,7 @@ FORMS: dict[str, Form] = {
 """Every form by name; its subject's other parts are named in `_fields`."""
 
 
+@lru_cache(maxsize=8192)
 def _fields(subject: Subject) -> dict[str, str]:
     form, *parts = subject
     if form in ("main cover", "most common"):

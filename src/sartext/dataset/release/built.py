@@ -38,11 +38,22 @@ def check_config(config: Config) -> None:
         )
 
 
+def _training_images(path: Path) -> int:
+    """How many scenes of a table are not of the test split."""
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise UserError(f"{path}: missing; run 'sartext build'")
+    splits = pq.ParquetFile(path).read(columns=["split"]).column("split").to_pylist()
+    return sum(split != "test" for split in splits)
+
+
 def read_audits(config: Config) -> dict[str, dict[str, Any]]:
     """Return the audits of both stages, which found nothing that leaks.
 
     Raises:
-        UserError: an audit is missing, tells of a leak, or looked at no or another benchmark.
+        UserError: an audit is missing, tells of a leak, is of another set than the one there, or looked at no
+            or another benchmark.
     """
     wanted = None if config.evaluation.version == "draft" else config.evaluation.version
     audits = {}
@@ -57,6 +68,12 @@ def read_audits(config: Config) -> dict[str, dict[str, Any]]:
         if audit.get("benchmark") != wanted:
             raise UserError(
                 f"{path}: benchmark: expected {wanted}, found {audit.get('benchmark')!r:.60}; audit again"
+            )
+        images = _training_images(config.results / name / "scenes.parquet")
+        if audit.get("checked") != images:
+            raise UserError(
+                f"{path}: checked: expected {images} images, as in {name} now, found "
+                f"{audit.get('checked')!r:.60}; audit again"
             )
         audits[name] = audit
     return audits

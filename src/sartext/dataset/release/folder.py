@@ -29,8 +29,13 @@ from sartext.dataset.release.notes import count
 
 VERSION_FILE, CHANGES_FILE, CROISSANT = "VERSION.json", "CHANGES.md", "croissant.json"
 # these name the version, so they are no part of what tells one content from another
-_NAMING = (VERSION_FILE, CHANGES_FILE, CROISSANT)
+NAMING = (VERSION_FILE, CHANGES_FILE, CROISSANT)
 _COLUMNS = ("scene_id", "sha256", "phash", "twin_sha256", "twin_phash")
+
+
+def content_digest(files: Mapping[str, str]) -> str:
+    """Return the name of a content from the digests of its files, whatever version they are released as."""
+    return digest_json({name: digest for name, digest in files.items() if name not in NAMING})
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Contents:
         held: names of the sources whose images are in it.
         withheld: the others: name, title, licence, how to obtain them, why, and how many images it concerns;
             and captions and questions of the source's own that were left out.
-        files: digests of the files that tell this content from another, by path.
+        files: digests of its files, by path.
     """
 
     counts: dict[str, Any]
@@ -53,7 +58,7 @@ class Contents:
     @property
     def digest(self) -> str:
         """A name for the content, whatever version it is released as."""
-        return digest_json(self.files)
+        return content_digest(self.files)
 
 
 def _write_hashes(config: Config, scenes: Sequence[Scene], path: Path) -> None:
@@ -177,9 +182,5 @@ def write_contents(config: Config, folder: Path, texts_only: bool) -> Contents:
         write_json(folder / "audit" / f"{name}.json", audit)
     files = list_files(folder)
     check_machine_paths(folder, files, config)
-    contents.files = {
-        path.as_posix(): sha256_file(folder / path)
-        for path in track(files, "digests")
-        if path.as_posix() not in _NAMING
-    }
+    contents.files = {path.as_posix(): sha256_file(folder / path) for path in track(files, "digests")}
     return contents

@@ -25,7 +25,14 @@ from sartext.core.runlock import hold_folder
 from sartext.dataset.about.croissant import croissant
 from sartext.dataset.release.built import TABLES, benchmark_of, check_config
 from sartext.dataset.release.changes import HASHES, changes
-from sartext.dataset.release.folder import CHANGES_FILE, CROISSANT, VERSION_FILE, Contents, write_contents
+from sartext.dataset.release.folder import (
+    CHANGES_FILE,
+    CROISSANT,
+    VERSION_FILE,
+    Contents,
+    content_digest,
+    write_contents,
+)
 from sartext.dataset.release.notes import Changes, changelog, section
 from sartext.dataset.release.tools import check_repository, commit_and_tag, dvc, git
 from sartext.dataset.release.versions import (
@@ -89,7 +96,7 @@ def _bring_last(profile: str, last: Released, new: Path, files: Mapping[str, str
     """
     told = read_json(_bring(profile, last, VERSION_FILE, folder), "what a version says of itself")
     listed = told.get("files") if isinstance(told, dict) else None
-    if not isinstance(listed, dict) or told.get("content") != last.content:
+    if not isinstance(listed, dict) or content_digest(listed) != last.content:
         raise UserError(
             f"{RELEASES / profile / VERSION_FILE} of {last.tag}: not of the content its tag names"
         )

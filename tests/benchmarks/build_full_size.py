@@ -165,6 +165,7 @@ def main(data: Path, work: Path, sources: int, cores: int) -> None:
     work.mkdir(parents=True, exist_ok=True)
     sizes = split_annotations(data.resolve(), sources)
     write_profile(data.resolve(), work, sizes)
+    shutil.copytree(ROOT / "config", work / "config", dirs_exist_ok=True)
     start = time.monotonic()
     plan = snakemake(work, "--dry-run")
     click.echo(f"dry run of the whole profile: {time.monotonic() - start:.1f} s")

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 from dataset_files import Pixels, make_image, nudged
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from likeness_files import copies, make_scene, prints_of
 from PIL import Image
 
 from sartext.core.errors import UserError
 from sartext.core.records import Scene
 from sartext.dataset.likeness.leakage import Leak, find_leaks
-from sartext.dataset.likeness.prints import Prints
-from sartext.dataset.likeness.same import find_same
+from sartext.dataset.likeness.prints import Print, Prints
+from sartext.dataset.likeness.same import Same, find_same
 from sartext.dataset.parts import Dropped, Gathered, keep, reasons
 
 DISTANCE = 2
@@ -257,3 +259,88 @@ def test_a_stage_of_nothing_to_train_on_is_refused(images: Images) -> None:
     stage = [scene for scene in images.scenes if scene.split == "test"]
     with pytest.raises(UserError, match="a stage: no training image is left of 2 scenes"):
         keep(images.gathered(), stage, {s.scene_id: (1, 1, 1) for s in stage}, [], "a stage")
+
+
+Drawn = tuple[list[Scene], list[tuple[int, bool]], list[int], set[tuple[int, int]]]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Drawn:
+    """Scenes, their images (scene, twin or not), a number for the pixels of each, and near numbers."""
+    count = draw(st.integers(2, 7))
+    scenes = []
+    for number in range(count):
+        left = draw(st.integers(0, 12))
+        window = draw(st.sampled_from([(left, 0, left + 4, 4), (left, 0, left + 8, 4), None]))
+        group = draw(st.sampled_from(["g/1", "g/2", None]))
+        split = draw(st.sampled_from(["train", "val", "test"]))
+        scenes.append(make_scene(f"s/{number}", split, group=group, window=window if group else None))
+    images = [(number, False) for number in range(count)]
+    images += [(number, True) for number in range(count) if draw(st.booleans())]
+    pixels = [draw(st.integers(0, 2 * count)) for _ in images]
+    known = sorted(set(pixels))
+    pixels = [known.index(value) for value in pixels]
+    place = st.integers(0, len(known) - 1)
+    near = draw(st.sets(st.tuples(place, place).filter(lambda pair: pair[0] < pair[1]), max_size=4))
+    return scenes, images, pixels, near
+
+
+def naive(world: Drawn) -> dict[str, str]:
+    """Kinds of leak by scene, found by looking at every pair again and again."""
+    scenes, images, pixels, near = world
+
+    def same(one: int, other: int) -> bool:
+        return any(
+            pixels[a] == pixels[b] or tuple(sorted((pixels[a], pixels[b]))) in near
+            for a, (x, _) in enumerate(images)
+            for b, (y, _) in enumerate(images)
+            if (x, y) == (one, other)
+        )
+
+    def shared(one: Scene, other: Scene) -> bool | None:
+        if one.group is None or one.group != other.group:
+            return False
+        if one.window is None or other.window is None:
+            return None
+        return one.window[0] < other.window[2] and other.window[0] < one.window[2]
+
+    tests = {n for n, scene in enumerate(scenes) if scene.split == "test"}
+    rest = set(range(len(scenes))) - tests
+
+    def follow(fallen: set[int], start: set[int]) -> set[int]:
+        while found := {n for n in rest - fallen if any(same(n, other) for other in start | fallen)}:
+            fallen = fallen | found
+        return fallen
+
+    copies = follow(set(), tests)
+    cut = {
+        n
+        for n in rest - copies
+        if any(shared(scenes[n], scenes[test]) is not False for test in tests)
+        or any(shared(scenes[n], scenes[copy]) is True for copy in copies)
+    }
+    everything = follow(copies | cut, set())
+    return {
+        scenes[n].scene_id: "copy" if n in copies else "cut" if n in cut else "copy of cut"
+        for n in everything
+    }
+
+
+@settings(max_examples=400)
+@given(worlds())
+def test_leaks_are_those_of_looking_at_every_pair_until_nothing_changes(world: Drawn) -> None:
+    scenes, images, pixels, near = world
+    prints = Prints.of([Print(f"s/{number}", twin, "0" * 64, 0, 0, 0) for number, twin in images], [])
+    first, second = np.array(sorted(near), np.int64).reshape(-1, 2).T
+    same = Same(np.array(pixels), first, second, np.full(len(near), 2))
+    tests = [scene for scene in scenes if scene.split == "test"]
+    leaks = find_leaks(prints, same, tests, [scene for scene in scenes if scene.split != "test"])
+    found = {leak.train: leak for leak in leaks}
+    expected = naive(world)
+    assert set(found) == set(expected)
+    test_ids = {scene.scene_id for scene in tests}
+    for name, leak in found.items():
+        assert leak.test in test_ids
+        assert (leak.kind in ("overlap", "same scene")) == (expected[name] == "cut")
+        if leak.via is not None:
+            assert found[leak.via].test == leak.test

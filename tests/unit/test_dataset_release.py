@@ -1,7 +1,7 @@
 """A version of SAR-TEXT: all of it or nothing; what it holds, what it says of changes, what it refuses."""
 
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from release_files import (
     FOLDER,
@@ -25,10 +26,11 @@ from release_files import (
 
 from sartext.core.errors import UserError
 from sartext.core.files import list_files, read_json, sha256_file, verify_manifest, write_json, write_text
-from sartext.core.pointers import folder_md5, read_pointer
+from sartext.core.pointers import folder_md5, md5_file, read_pointer
 from sartext.core.records import Caption, Question
 from sartext.core.tables import read_captions, read_questions, read_scenes
 from sartext.dataset.release import release
+from sartext.dataset.release.versions import last_release
 
 TAG = "sar-text-tests@v1.0.0"
 KILLED_AT = (0.2, 0.5, 0.8)  # of the time that it takes
@@ -180,13 +182,7 @@ def test_the_shards_are_those_of_the_build(released: Path) -> None:
     for name in [*names, "manifest.json"]:
         assert sha256_file(FOLDER / "shards" / "open" / name) == sha256_file(built / name)
     assert os.stat(built / "val-000000.tar").st_mode & 0o200, "the build's own stay writable"
-    rows = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", "import json,pyarrow.parquet as p;"
-             "print(json.dumps(p.read_table('data/sar-text/tests/exports/parquet/val.parquet').to_pylist()))"],
-            capture_output=True, text=True, check=True,
-        ).stdout
-    )  # fmt: skip
+    rows = pq.read_table(FOLDER / "exports" / "parquet" / "val.parquet").to_pylist()
     assert [(row["filepath"], row["shard"]) for row in rows] == [
         ("open/images/a3.png", "open/val-000000.tar"),
         ("closed/images/a3.png", None),
@@ -340,18 +336,18 @@ def test_a_version_that_is_not_above_the_last_is_refused(released: Path, version
     assert snapshot() == before
 
 
-def test_versions_are_compared_as_numbers(released: Path) -> None:
-    build = Build()
-    for version in ("1.9.0", "1.10.0"):
-        build.captions.append(Caption("open/images/a0", "a2c", f"As of {version}."))
-        build.write()
-        made = release(build.config, version)
-    assert made.record["previous"] == "1.9.0"
-    git("tag", "sar-text-tests@vNext")
-    git("tag", "sar-text-tests-2@v9.0.0")
-    build.captions.append(Caption("open/images/a0", "a2c", "More."))
-    build.write()
-    assert release(build.config, "1.11.0").record["previous"] == "1.10.0"
+def test_versions_are_compared_as_numbers(project: Path) -> None:
+    assert last_release("tests") is None
+    for number, version in enumerate(["1.9.0", "1.10.0", "1.2.0"]):
+        git("tag", "-a", f"sar-text-tests@v{version}", "-m", f"A version\n\ncontent: {number:064}")
+    for other in ("sar-text-tests@vNext", "sar-text-tests@v2", "sar-text-tests-2@v9.0.0"):
+        git("tag", other)
+    last = last_release("tests")
+    assert last is not None
+    assert (str(last.version), last.tag, int(last.content)) == ("1.10.0", "sar-text-tests@v1.10.0", 1)
+    git("tag", "sar-text-tests@v3.0.0")
+    with pytest.raises(UserError, match=r"^tag sar-text-tests@v3\.0\.0: says no 'content: SHA256'"):
+        last_release("tests")
 
 
 def _break(how: str) -> None:
@@ -506,10 +502,13 @@ def _hook(body: str) -> None:
     hook.chmod(0o755)
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first version", "second version"])
-@pytest.mark.parametrize("step", ["tag", "dvc", "index"])
+@pytest.mark.parametrize(
+    ("step", "first"),
+    [("tag", True), ("tag", False), ("dvc", True), ("dvc", False), ("index", False)],
+    ids=lambda value: {True: "first version", False: "second version"}.get(value, value),
+)
 def test_a_step_that_fails_leaves_all_as_it_was(
-    request: pytest.FixtureRequest, first: bool, step: str
+    request: pytest.FixtureRequest, step: str, first: bool
 ) -> None:
     request.getfixturevalue("project" if first else "released")
     build = Build()
@@ -567,6 +566,85 @@ def test_a_release_that_is_killed_anywhere_is_made_again(released: Path, tmp_pat
     assert record == read_json(tmp_path / "undisturbed" / FOLDER / "VERSION.json")
     assert folder_md5(FOLDER) == read_pointer(POINTER)
     assert git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("how", ["added", "changed", "no version"])
+def test_a_persons_files_are_not_replaced(released: Path, how: str) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    path = FOLDER / ("mine.txt" if how == "added" else "datasheet.md" if how == "changed" else "VERSION.json")
+    path.unlink(missing_ok=True)
+    if how != "no version":
+        path.write_text("mine\n")
+    before = snapshot()
+    with pytest.raises(UserError, match=rf"^{FOLDER}" if how == "no version" else rf"^{path}: "):
+        release(build.config, "1.1.0")
+    assert snapshot() == before
+
+
+def test_a_folder_of_which_files_were_deleted_is_replaced(released: Path) -> None:
+    build = Build()
+    _change_all(build)
+    build.write()
+    shutil.rmtree(FOLDER / "shards")
+    release(build.config, "1.1.0")
+    assert (FOLDER / "shards" / "open" / "train-000000.tar").is_file()
+
+
+def _check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return _sartext("release", "--config", str(RESULTS / "config.yaml"), "--check", *arguments)
+
+
+def test_what_a_remote_holds_of_a_version_is_read(released: Path) -> None:
+    absent = _check()
+    assert absent.returncode == 2
+    assert re.match(r"sartext: remote store: \S+\.dir: missing: it lists the files of", absent.stderr)
+    assert dvc("push", "-q").returncode == 0
+    shutil.rmtree(".dvc/cache")
+    whole = _check("--remote", "store")
+    assert whole.returncode == 0, whole.stderr
+    files = list_files(FOLDER)
+    size = sum((FOLDER / path).stat().st_size for path in files)
+    assert whole.stdout == f"{POINTER}: remote store: {len(files)} files, {size:,} bytes, all whole\n"
+    damaged, gone = "captions.parquet", "exports/sartext.csv"
+    for name in (damaged, gone):
+        md5 = md5_file(FOLDER / name)
+        path = released.parent / "store" / "files" / "md5" / md5[:2] / md5[2:]
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1])
+    path.unlink()
+    found = _check()
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert f"2 of {len(files)} files of {POINTER} are missing or damaged" in found.stderr
+    assert [line.split(": ")[:2] for line in found.stdout.splitlines()] == [
+        [f"{FOLDER}/{damaged}", "damaged"],
+        [f"{FOLDER}/{gone}", "missing"],
+    ]
+
+
+def test_a_remote_that_is_unknown_is_told(released: Path) -> None:
+    done = _check("--remote", "nowhere")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sartext: remote nowhere: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--check", "--version", "1.0.0"], [], ["--version", "1.0.0", "--remote", "x"]]
+)
+def test_a_call_either_makes_or_checks(project: Path, arguments: list[str]) -> None:
+    done = _sartext("release", "--config", str(RESULTS / "config.yaml"), *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert git("tag") == ""
+
+
+def test_nothing_is_there_to_check_before_a_release(project: Path) -> None:
+    done = _check()
+    assert done.returncode == 2
+    assert f"{POINTER}: no such file" in done.stderr
 
 
 def test_two_checkouts_make_the_same_version(released: Path, made: Path, tmp_path: Path) -> None:

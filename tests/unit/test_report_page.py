@@ -64,6 +64,7 @@ def test_every_link_of_the_page_leads_somewhere(run: Config) -> None:
     (run.reports / "figures").mkdir()
     (run.reports / "figures" / "figure_12.svg").write_text("<svg/>")
     (run.reports / "figures" / "figure_12.png").write_text("")
+    (run.results / "sartext" / "datasheet.md").write_text("# Datasheet")
     path = write_page(run)
     write_index(Path("reports"), Path("results"))
     links = parsed(path.read_text(encoding="utf-8"))

@@ -103,6 +103,8 @@ for number, (category, inputs) in FIGURES.items():
 rule page:
     input:
         standings=f"{REPORTS}/leaderboard.json",
+        statistics=f"{RESULTS}/sartext/statistics.json",
+        audits=expand(f"{RESULTS}/audit/{{set}}.json", set=["stage1", "sartext"]),
         drift=rules.drift.output.json,
         summaries=expand(
             f"{RESULTS}/scenes/{{source}}/summary.json",

@@ -1,11 +1,14 @@
 """What can be known to fail before a run starts."""
 
+import hashlib
+import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import DatasetNotFoundError, UserError
-from sartext.core.files import digest_json, list_files, read_json, verify_manifest
+from sartext.core.files import read_json, verify_manifest
 from sartext.core.pointers import MANIFEST, as_pointed
 
 _GIB = 1 << 30
@@ -98,13 +101,23 @@ def check_benchmark(config: Config) -> None:
         )
 
 
+@cache
+def _files_digest(folder: Path) -> str:
+    """Digest of what lies below a folder, looked at once a process: sources may share one."""
+    digest = hashlib.sha256(os.fsencode(folder))
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in sorted(entries, key=lambda one: one.name):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file():
+                    found = entry.stat()
+                    line = f"\0{found.st_size} {found.st_mtime_ns}\n"
+                    digest.update(os.fsencode(entry.path) + line.encode())
+    return digest.hexdigest()
+
+
 def files_digest(source: SourceConfig) -> str:
     """Return a digest of the paths, sizes and times of a real source's files."""
-    folder = source.folder
-    return digest_json(
-        [folder.as_posix()]
-        + [
-            [path.as_posix(), (folder / path).stat().st_size, (folder / path).stat().st_mtime_ns]
-            for path in list_files(folder)
-        ]
-    )
+    return _files_digest(source.folder)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from sartext.core.config import Config, load_config
 from sartext.core.errors import UserError
 from sartext.core.files import write_text
+from sartext.core.records import QUESTION_TYPES
 from sartext.leaderboard.scores import Score
 from sartext.report.boards import board_table
 from sartext.report.claims import VERDICTS
@@ -81,6 +82,47 @@ def _rejects(config: Config) -> list[dict[str, Any]]:
     return entries
 
 
+_SETS = {"stage1": "stage 1", "sartext": "SAR-TEXT"}
+
+
+def _audits(config: Config) -> list[dict[str, Any]]:
+    """What the leakage audit of each training set says: images checked, and what was removed, by kind."""
+    rows = []
+    for name, title in _SETS.items():
+        audit = read_optional(config.results / "audit" / f"{name}.json")
+        if isinstance(audit, dict):
+            kinds = audit.get("removed_by_kind")
+            removed = ", ".join(f"{kinds[kind]} {kind}" for kind in kinds) if kinds else "none"
+            counts = [audit.get(key, MISSING) for key in ("tests", "checked", "remaining")]
+            rows.append({"title": title, "counts": counts, "removed": removed})
+    return rows
+
+
+def _guessed(config: Config) -> list[tuple[str, ...]]:
+    """Per question type: questions of the test split, and what is answered right without the image."""
+    statistics = read_optional(config.results / "sartext" / "statistics.json")
+    tried = statistics["questions"]["question_only"] if isinstance(statistics, dict) else None
+    if not tried:
+        return []
+
+    def percent(value: float) -> str:
+        return f"{100 * value:.1f}"
+
+    def row(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
+        alone = entry["question_only"]
+        interval = f"[{percent(alone['low'])}, {percent(alone['high'])}]"
+        return (
+            name,
+            str(entry["n"]),
+            percent(entry["chance_of_subject"]),
+            percent(entry["majority"]["value"]),
+            f"{percent(alone['value'])} {interval}",
+        )
+
+    kinds = [(kind, tried["by_type"].get(kind)) for kind in QUESTION_TYPES]
+    return [row(kind, entry) for kind, entry in kinds if entry and entry["n"]] + [row("all", tried["all"])]
+
+
 def _made(config: Config, scores: list[Score]) -> list[tuple[str, str]]:
     """How the numbers were made, as the score files say; several values where they differ."""
 
@@ -133,6 +175,8 @@ def page(config: Config) -> str:
         ],
         sources=_sources(config),
         rejects=_rejects(config),
+        audits=_audits(config),
+        guessed=_guessed(config),
         made=_made(config, scores),
         drift=_drift(config),
         results=config.results.as_posix(),

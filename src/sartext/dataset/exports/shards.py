@@ -198,9 +198,9 @@ def write_shards(config: Config, source: str) -> dict[str, Any]:
 
     ``results/P/sartext/shards/SOURCE`` then holds ``SPLIT-000000.tar`` and so on (see `shard_plan`): of each
     image ``KEY.png`` or ``KEY.jpg`` (the source's own file if it is an 8-bit PNG or a JPEG, else decoded),
-    ``KEY.json`` (all that is known of it) and ``KEY.txt`` (its first caption, if any); ``sizes.json`` as open_clip
-    reads it, a card for ``datasets``, and ``manifest.json``. KEY is that of `key_of`. A shard that is there
-    and whole is kept; the bytes are the same however often the work was stopped.
+    ``KEY.json`` (all that is known of it) and ``KEY.txt`` (its first caption, if any); ``sizes.json`` as
+    open_clip reads it, a card for ``datasets``, and ``manifest.json``. KEY is that of `key_of`. A shard that
+    is there and whole is kept; the bytes are the same however often the work was stopped.
 
     Args:
         config: the profile; SAR-TEXT must be built.

@@ -180,6 +180,20 @@ def _undone_on_failure(target: Path, files: list[Path], tag: str) -> Iterator[No
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _check_disposable(target: Path) -> None:
+    """Check that nothing of a person is in the folder that a release replaces.
+
+    Raises:
+        UserError: a file there is not as a release wrote it; it is named.
+    """
+    if target.exists():
+        if not (target / VERSION_FILE).is_file():
+            raise UserError(
+                f"{target}: holds no version ({VERSION_FILE}); a release replaces it: move it away"
+            )
+        verify_manifest(target, target / VERSION_FILE, partial=True)
+
+
 def _remove_leftovers(target: Path) -> None:
     """What a killed release left: this folder belongs to one release at a time."""
     for entry in target.parent.glob(f".{target.name}.*"):
@@ -208,6 +222,7 @@ def release(config: Config, text: str, texts_only: bool = False) -> Made:
         last = last_release(config.profile)
         version = next_version(config.profile, text, last)
         check_config(config)
+        _check_disposable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
         staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

@@ -514,21 +514,26 @@ def test_a_step_that_fails_leaves_all_as_it_was(
     build = Build()
     _change_all(build)
     build.write()
-    before = snapshot()
+    settings = Path("dvc.yaml").read_text()
     if step == "tag":  # git takes the commit, and is then forbidden the tag
         _hook('if [ "$1" = prepared ] && grep -q refs/tags/; then exit 1; fi')
-    elif step == "dvc":
-        Path("blocked").write_text("no folder\n")
-        Path(".dvc/config.local").write_text("[cache]\n    dir = ../blocked\n")
-        if not first:  # the last version is still to be had
-            Path(".dvc/config.local").write_text("[core]\n    no_such_key = 1\n")
+        told = "git update-ref: "
+    elif step == "dvc":  # two owners of one path
+        Path("dvc.yaml").write_text(f"stages:\n  other:\n    cmd: 'true'\n    outs:\n      - {FOLDER}/part\n")
+        git("commit", "-q", "-a", "-m", "A stage")
+        told = "dvc add: "
     else:
         Path(".git/index.lock").touch()
-    with pytest.raises(UserError):
+        told = "git add: "
+    before = snapshot()
+    with pytest.raises(UserError, match=rf"^{told}"):
         release(build.config, "1.1.0")
-    for path in (".git/index.lock", ".dvc/config.local", "blocked", ".git/hooks/reference-transaction"):
-        Path(path).unlink(missing_ok=True)
     assert snapshot() == before
+    for path in (".git/index.lock", ".git/hooks/reference-transaction"):
+        Path(path).unlink(missing_ok=True)
+    if step == "dvc":
+        Path("dvc.yaml").write_text(settings)
+        git("commit", "-q", "-a", "-m", "No stage")
     made = release(build.config, "1.1.0")
     assert git("rev-parse", f"{made.tag}^{{commit}}") == git("rev-parse", "HEAD")
     assert git("status", "--porcelain") == ""

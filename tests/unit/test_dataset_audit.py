@@ -14,7 +14,7 @@ from PIL import Image
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
-from sartext.core.files import read_json, write_json
+from sartext.core.files import read_json, sha256_file, write_json
 from sartext.core.records import Scene
 from sartext.core.tables import read_scenes, write_records
 from sartext.dataset.likeness.audit import audit_set
@@ -145,6 +145,7 @@ def test_a_clean_set_passes_with_nothing_removed(world: World) -> None:
     assert found == {
         "set": "sartext", "benchmark": None, "benchmark_images": 0, "tests": 5, "checked": 15, "removed": [],
         "removed_by_kind": {}, "remaining": 0,
+        "scenes": sha256_file(world.config.results / "sartext" / "scenes.parquet"),
     }  # fmt: skip
     assert read_json(world.config.results / "audit" / "sartext.json") == found
     assert audit_set(world.config, "stage1")["checked"] == 5

@@ -133,10 +133,18 @@ def test_prints_are_read_row_by_row_with_their_twins(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [(1, "12ab"), (1, "z" * 64), (2, "xyz"), (2, "00"), (3, ""), (4, "0" * 17)]
+    ("column", "value"),
+    [
+        ("sha256", "12ab"),
+        ("sha256", "z" * 64),
+        ("phash", "xyz"),
+        ("phash", "00"),
+        ("twin_sha256", ""),
+        ("twin_phash", "0" * 17),
+    ],
 )
 def test_a_damaged_table_of_hashes_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: int, value: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = make_config(pairs={"format": "pairs", "branches": ["pair"]})
@@ -145,7 +153,7 @@ def test_a_damaged_table_of_hashes_is_named(
     path = config.results / "scenes" / "pairs" / "hashes.csv"
     header, line = path.read_text().splitlines()
     fields = line.split(",")
-    fields[column] = value
+    fields[header.split(",").index(column)] = value
     path.write_text(f"{header}\n{','.join(fields)}\n")
     with pytest.raises(UserError, match=r"hashes\.csv: pairs/1: .*ingest the source again"):
         read_prints(config, "pairs", scenes)

@@ -40,7 +40,7 @@ def build(config_file: Path, part: str | None, names: tuple[str, ...], benchmark
     sartext build --config config/mini.yaml
     sartext build --config config/mini.yaml --part shards --source hrsid
     """  # noqa: D301 - click's sign for lines kept as they are
-    from sartext.core.config import load_config
+    from sartext.core.config import load_config, save_config
     from sartext.core.errors import UserError
     from sartext.dataset.about.write import write_about
     from sartext.dataset.build import build_sartext
@@ -51,6 +51,8 @@ def build(config_file: Path, part: str | None, names: tuple[str, ...], benchmark
     from sartext.dataset.stage1 import build_stage1
 
     config = load_config(config_file)
+    if part is None:  # the parts of the workflow's jobs are of the profile that it wrote
+        save_config(config, config.results / "config.yaml")
     if names and part != "shards":
         raise UserError("--source goes with --part shards")
     wanted = (part,) if part else PARTS

@@ -280,8 +280,9 @@ class DatasetConfig(_Strict):
 
     val_share: Share = Field(default=0.1, description="val share of sources without official splits")
     test_share: Share = Field(default=0.1, description="test share of sources without official splits")
-    phash_distance: Count = Field(
-        default=1, description="perceptual hashes at most this far apart (bits) are duplicates"
+    phash_distance: Annotated[int, Field(ge=0, le=8)] = Field(
+        default=4,
+        description="images whose perceptual hashes are at most this far apart (bits, even) may be the same",
     )
     max_caption_words: Positive = Field(
         default=77, description="a caption of more words is dropped and counted"

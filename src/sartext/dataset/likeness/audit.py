@@ -9,7 +9,7 @@ from typing import Any
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
-from sartext.core.files import atomic_path, read_json, write_json
+from sartext.core.files import atomic_path, read_json, sha256_file, write_json
 from sartext.core.records import Scene
 from sartext.core.tables import read_scenes
 from sartext.dataset.likeness.closest import Closest
@@ -50,9 +50,9 @@ def audit_set(config: Config, name: str, with_benchmark: bool = True) -> dict[st
         with_benchmark: whether it is checked against the frozen benchmark too.
 
     Returns:
-        What was written: ``set``, ``benchmark`` (version), ``benchmark_images``, ``tests`` (images),
-        ``checked`` (scenes), ``removed`` (the pairs that the build found and removed), ``removed_by_kind``,
-        ``remaining`` (0).
+        What was written: ``set``, ``scenes`` (SHA-256 of the table), ``benchmark`` (version),
+        ``benchmark_images``, ``tests`` (images), ``checked`` (scenes), ``removed`` (the pairs that the build
+        found and removed), ``removed_by_kind``, ``remaining`` (0).
 
     Raises:
         UserError: an input is missing or does not belong together; or something remains, which is named in
@@ -80,6 +80,7 @@ def audit_set(config: Config, name: str, with_benchmark: bool = True) -> dict[st
         )
     result = {
         "set": name,
+        "scenes": sha256_file(path),
         "benchmark": gathered.version,
         "benchmark_images": gathered.benchmark,
         "tests": gathered.tests,

@@ -3,12 +3,12 @@
     python tests/benchmarks/full_size.py images DATA
     python tests/benchmarks/build_full_size.py DATA --work WORK
 
-The images are shared out among twelve sources, each read by its own COCO file, so that what one source's
-change sets off can be seen. An optical source of 2,000 simulated images stands for stage 1. Snakemake runs
-the road from ingest to shards with a real profile; the times and peak memories printed are those of its
-benchmark files, beside a peer of the same run: copying the images that go into shards. Then one source loses
-an image, and the jobs that run again are listed with their time. The size of the graph and the time of a dry
-run are those of the whole profile, with training, evaluation and report.
+The images are shared out among twelve sources (hard links, so WORK lies on the disk of DATA), so that what
+one source's change sets off can be seen. An optical source of 2,000 simulated images stands for stage 1.
+Snakemake runs the road from ingest to shards with a real profile; the times and peak memories printed are
+those of its benchmark files, beside a peer of the same run: copying the images that go into shards. Then one
+source loses an image, and the jobs that run again are listed with their time. The size of the graph and the
+time of a dry run are those of the whole profile, with training, evaluation and report.
 """
 
 import csv
@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("build_stage1", "build_sartext", "audit", "statistics", "exports", "shards")
 
 
-def split_annotations(data: Path, sources: int) -> list[int]:
-    """Write ``annotations_K.json``: each a run of the images, as large as the others; return their sizes."""
+def split_source(data: Path, work: Path, sources: int) -> list[int]:
+    """Write the folders of the sources: an equal run of the images each; return their sizes."""
     content = json.loads((data / "annotations.json").read_bytes())
     boxes: dict[int, list[Any]] = {}
     for annotation in content["annotations"]:
@@ -39,21 +39,21 @@ def split_annotations(data: Path, sources: int) -> list[int]:
     sizes = []
     for number in range(sources):
         start, stop = (len(content["images"]) * k // sources for k in (number, number + 1))
-        write_part(data, number, content, content["images"][start:stop], boxes)
+        images = content["images"][start:stop]
+        folder = work / "data" / "parts" / f"full-{number:02d}"
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        for image in images:
+            link = folder / "images" / image["file_name"]
+            if not link.exists():
+                link.hardlink_to(data / "images" / image["file_name"])
+        own = {
+            "images": images,
+            "annotations": [box for image in images for box in boxes.get(image["id"], ())],
+            "categories": content["categories"],
+        }
+        (folder / "annotations.json").write_text(json.dumps(own), encoding="utf-8")
         sizes.append(stop - start)
     return sizes
-
-
-def write_part(
-    data: Path, number: int, content: dict[str, Any], images: list[Any], boxes: dict[int, list[Any]]
-) -> None:
-    """Write the COCO file of one source."""
-    own = {
-        "images": images,
-        "annotations": [box for image in images for box in boxes.get(image["id"], ())],
-        "categories": content["categories"],
-    }
-    (data / f"annotations_{number:02d}.json").write_text(json.dumps(own), encoding="utf-8")
 
 
 def write_profile(data: Path, work: Path, sizes: Sequence[int]) -> Path:
@@ -62,7 +62,7 @@ def write_profile(data: Path, work: Path, sizes: Sequence[int]) -> Path:
     named = [
         {
             "name": f"full-{number:02d}",
-            "layout": {"annotations": f"annotations_{number:02d}.json", "images": "images"},
+            "root": f"data/parts/full-{number:02d}",
             "expected_images": size,
         }
         for number, size in enumerate(sizes)
@@ -146,9 +146,9 @@ def written(work: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*.tar")}
 
 
-def lose_an_image(data: Path, number: int) -> None:
+def lose_an_image(work: Path, number: int) -> None:
     """Leave the last image out of a source's annotations."""
-    path = data / f"annotations_{number:02d}.json"
+    path = work / "data" / "parts" / f"full-{number:02d}" / "annotations.json"
     content = json.loads(path.read_bytes())
     gone = content["images"].pop()["id"]
     content["annotations"] = [box for box in content["annotations"] if box["image_id"] != gone]
@@ -157,13 +157,18 @@ def lose_an_image(data: Path, number: int) -> None:
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
-@click.option("--work", required=True, type=click.Path(path_type=Path), help="Folder to work in (15 GB).")
+@click.option(
+    "--work",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder to work in, on the same disk (15 GB).",
+)
 @click.option("--sources", default=12, show_default=True, help="How many sources share the images.")
 @click.option("--cores", default=2, show_default=True, help="Snakemake's.")
 def main(data: Path, work: Path, sources: int, cores: int) -> None:
     """Time the building of SAR-TEXT from DATA, which full_size.py wrote."""
     work.mkdir(parents=True, exist_ok=True)
-    sizes = split_annotations(data.resolve(), sources)
+    sizes = split_source(data.resolve(), work, sources)
     write_profile(data.resolve(), work, sizes)
     shutil.copytree(ROOT / "config", work / "config", dirs_exist_ok=True)
     start = time.monotonic()
@@ -175,7 +180,7 @@ def main(data: Path, work: Path, sources: int, cores: int) -> None:
     click.echo(f"from source files to shards: {time.monotonic() - start:.0f} s on {cores} cores")
     report(measured(work), sum(sizes))
     click.echo(f"copying the images: {copy_peer(work, data):.1f} s")
-    lose_an_image(data.resolve(), 3)
+    lose_an_image(work, 3)
     before = written(work)
     start = time.monotonic()
     again = snakemake(work, "--cores", str(cores), "--", *targets(sources))

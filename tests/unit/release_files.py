@@ -163,7 +163,12 @@ class Build:
     def write_about(self) -> None:
         """Write what is told of the tables."""
         folder = RESULTS / "sartext"
-        write_json(folder / "statistics.json", {"all": {"captions": len(self.captions)}})
+        examples = {
+            "a2c": {"source": "closed", "captions": ["the words of closed"]},
+            "given": {"source": "open", "captions": ["A ship."]},
+        }
+        statistics = {"all": {"captions": len(self.captions)}, "examples": examples}
+        write_json(folder / "statistics.json", statistics)
         write_text(folder / "datasheet.md", "# SAR-TEXT\n")
         write_json(folder / "croissant.json", croissant(folder, self.config))
 

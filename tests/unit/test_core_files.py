@@ -54,6 +54,23 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path, kin
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_folder_put_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
+    target = tmp_path / "table"
+    script = (
+        "import os, signal, pathlib; from sartext.core.files import atomic_folder\n"
+        f"path = pathlib.Path({str(target)!r})\n"
+        "with atomic_folder(path) as folder: (folder / 'a').write_text('old')\n"
+        "path.replace(path.with_name(f'.table.{os.getpid()}-old'))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert not target.exists()
+    with pytest.raises(ValueError, match="no"), files.atomic_folder(target):
+        raise ValueError("no")
+    assert (target / "a").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "out"
     with files.atomic_folder(target) as temporary:

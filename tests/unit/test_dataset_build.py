@@ -318,8 +318,12 @@ def test_captions_that_a_sar_source_brings_are_of_its_own_branch(
     first = replace(
         world.scenes["words"][0], captions=("\ufffd ship.", " . ", "word " * 78, "A quay.", "a quay")
     )
-    second = replace(world.scenes["words"][1], captions=(" ? ",), dialogue=(Turn("Is there a ship?", "No."),))
-    third = replace(world.scenes["words"][2], captions=("...",))
+    second = replace(
+        world.scenes["words"][1],
+        captions=(" ? ",),
+        dialogue=(Turn("Is there a ship?", "No."), Turn("What is it?", "...")),
+    )
+    third = replace(world.scenes["words"][2], captions=("...",), dialogue=(Turn("What?", " . "),))
     world.scenes["words"][:3] = [first, second, third]
     world.build()
     folder = world.config.results / "sartext"

@@ -135,7 +135,7 @@ def test_the_questions_of_gebru_et_al_are_answered_in_their_order(config: Config
 
 
 def test_its_numbers_are_those_of_the_statistics(config: Config) -> None:
-    text = sheet(config, summaries={"boxes": {"read": 4321, "rejected": 7}})
+    text = sheet(config, summaries={"boxes": {"read": 4321, "rejected": 7, "tiled": 0, "tiles": 0}})
     assert cells(text, "split") == [
         ["train", "2", "2", "1"],
         ["val", "0", "0", "0"],

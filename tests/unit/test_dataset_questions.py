@@ -258,7 +258,7 @@ def test_nothing_is_counted_where_a_neighbour_s_object_may_reach_in() -> None:
         scene(name="q/a__240_240", boxes=[], group="q/a", window=(240, 240, 480, 360)),
     ]
     assert reached(tiles) == {"q/a__240_0"}
-    known = ask(tiles, 9, 0, lambda _: (["bridge", "ship"], None))
+    known = ask(tiles, 9, 0, lambda _: (["bridge", "ship"], None), reached(tiles))
     assert known["q/a__240_0"] == [] != known["q/a__0_0"]
     # windows that overlap were annotated one by one
     beside = scene(name="q/a2", boxes=[at("ship", 40, 60)], group="q/a", window=(200, 0, 440, 120))

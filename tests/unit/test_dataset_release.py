@@ -30,6 +30,7 @@ from sartext.core.pointers import folder_md5, md5_file, read_pointer
 from sartext.core.records import Caption, Question, Scene
 from sartext.core.tables import read_captions, read_questions, read_scenes, write_records
 from sartext.dataset.release import release
+from sartext.dataset.release.tools import commit_and_tag
 from sartext.dataset.release.versions import last_release
 
 TAG = "sar-text-tests@v1.0.0"
@@ -173,6 +174,8 @@ def test_what_may_not_be_passed_on_is_left_out_and_said(released: Path) -> None:
     assert {one.type for one in asked if one.scene_id.startswith("closed/")} == {"count"}
     for path in list_files(FOLDER / "exports"):
         assert b"the words of closed" not in (FOLDER / "exports" / path).read_bytes(), path
+    # nor does an example show what it annotated
+    assert list(read_json(FOLDER / "statistics.json")["examples"]) == ["given"]
 
 
 def test_the_shards_are_those_of_the_build(released: Path) -> None:
@@ -677,6 +680,15 @@ def test_the_command_says_what_was_made_and_what_comes_next(project: Path) -> No
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
     assert again.stderr.startswith("sartext: --version: 1.0.0 is released")
+
+
+def test_what_someone_stages_meanwhile_is_not_committed(project: Path) -> None:
+    Path("mine.txt").write_text("mine")
+    Path("pointer.dvc").write_text("outs: []")
+    git("add", "mine.txt")
+    commit = commit_and_tag([Path("pointer.dvc")], "A version", "sar-text-x@v1.0.0", "one")
+    assert git("show", "--name-only", "--format=", commit).split() == ["pointer.dvc"]
+    assert git("diff", "--cached", "--name-only").split() == ["mine.txt"]
 
 
 def test_the_benchmark_it_was_checked_against_is_named(project: Path) -> None:

@@ -248,7 +248,10 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> Pa
         {"boxes": {"kept": 9, "dropped": {"too long": 2}}, "masks": {"kept": 3, "dropped": {}}},
     )
     for name in ("boxes", "masks", "pairs"):
-        write_json(config.results / "scenes" / name / "summary.json", {"read": 21, "rejected": 1})
+        write_json(
+            config.results / "scenes" / name / "summary.json",
+            {"read": 21, "rejected": 1, "tiled": 0, "tiles": 0},
+        )
     return folder
 
 

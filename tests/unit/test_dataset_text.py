@@ -10,7 +10,7 @@ from sartext.core.files import write_json
 from sartext.core.records import Scene, Turn
 from sartext.dataset.questions import ask
 from sartext.dataset.questions.dialogues import conversation, dialogue_questions, question_type
-from sartext.dataset.text import clean_answer, clean_caption, words
+from sartext.dataset.text import checked_caption, clean_answer, clean_caption, words
 from sartext.sources.captions import read_dialogues
 
 
@@ -23,15 +23,35 @@ from sartext.sources.captions import read_dialogues
         ("a harbor ,with ships ;", "A harbor,with ships."),
         ("is it a ship ?", "Is it a ship?"),
         ("tab\tand\nline\x00break", "Tab and line break."),
-        ("a\u200bhidden sign..", "A hidden sign."),
+        ("a\u200b hidden sign..", "A hidden sign."),
         ("e\u0301tang", "\u00c9tang."),
         ("12 .", ""),
         (" ... ", ""),
+        ("a har\u00adbor", "A harbor."),
+        ("a pixel of .5 m", "A pixel of .5 m."),
         ("", ""),
     ],
 )
 def test_captions_take_one_form(raw: str, clean: str) -> None:
     assert clean_caption(raw) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        ("a ship", None),
+        ("a ship\tand\na quay", None),
+        ("a \ufffd ship", "not printable"),
+        ("a\x1cship", "not printable"),
+        ("a\x00ship", "not printable"),
+        ("a ship \u202erevo", "not printable"),
+        (" 12 . ", "empty"),
+        ("word " * 7, None),
+        ("word " * 8, "too long"),
+    ],
+)
+def test_a_caption_is_dropped_for_a_reason(raw: str, fault: str | None) -> None:
+    assert checked_caption(raw, 7)[1] == fault
 
 
 @given(st.text(max_size=80))

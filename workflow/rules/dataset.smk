@@ -1,14 +1,18 @@
 # Captions and questions to the training sets: optical texts for stage 1, SAR-TEXT for stage 2; then the audit that
 # training waits for, and SAR-TEXT described and in the forms others read.
 
-HASHES = expand(f"{RESULTS}/scenes/{{source}}/hashes.csv", source=OPTICAL_SOURCES + SAR_SOURCES)
+# every image of every source, of either stage: splits, places, hashes
+INGESTED = expand(
+    f"{RESULTS}/scenes/{{source}}/{{file}}",
+    source=OPTICAL_SOURCES + SAR_SOURCES,
+    file=["scenes.parquet", "hashes.csv"],
+)
 BUILT = multiext(f"{RESULTS}/sartext/", "scenes.parquet", "captions.parquet", "questions.parquet")
 
 
 rule build_stage1:
     input:
-        scenes=expand(f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=OPTICAL_SOURCES),
-        hashes=HASHES,
+        ingested=INGESTED,
         benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
     output:
         multiext(f"{RESULTS}/stage1/", "scenes.parquet", "captions.parquet", "questions.parquet"),
@@ -27,8 +31,7 @@ rule build_stage1:
 
 rule build_sartext:
     input:
-        scenes=expand(f"{RESULTS}/scenes/{{source}}/scenes.parquet", source=SAR_SOURCES),
-        hashes=HASHES,
+        ingested=INGESTED,
         captions=CAPTIONS,
         benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
     output:
@@ -51,7 +54,7 @@ rule audit:
     input:
         scenes=f"{RESULTS}/{{set}}/scenes.parquet",
         leaks=f"{RESULTS}/{{set}}/leaks.json",
-        hashes=HASHES,
+        ingested=INGESTED,
         benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
     output:
         f"{RESULTS}/audit/{{set}}.json",
@@ -112,6 +115,7 @@ rule exports:
 rule shards:
     input:
         BUILT,
+        hashes=f"{RESULTS}/scenes/{{source}}/hashes.csv",
         audit=f"{RESULTS}/audit/sartext.json",
     output:
         f"{RESULTS}/sartext/shards/{{source}}/manifest.json",

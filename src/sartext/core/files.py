@@ -38,7 +38,9 @@ def _sweep(path: Path) -> None:
     for left in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
         owner = left.name.removeprefix(f".{path.stem}.").partition("-")[0]
         if owner.isdecimal() and not _alive(owner):
-            if left.is_dir():
+            if left.name.removesuffix(path.suffix).endswith("-old") and not path.exists():
+                left.replace(path)  # it was killed between the two renames
+            elif left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)

@@ -107,14 +107,20 @@ def _files_digest(folder: Path) -> str:
     digest = hashlib.sha256(os.fsencode(folder))
     waiting = [os.fspath(folder)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in sorted(entries, key=lambda one: one.name):
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif entry.is_file():
-                    found = entry.stat()
-                    line = f"\0{found.st_size} {found.st_mtime_ns}\n"
-                    digest.update(os.fsencode(entry.path) + line.encode())
+        here = waiting.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda one: one.name)
+        except PermissionError:
+            raise UserError(f"{here}: cannot be read; make it readable, or move it away") from None
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue  # notes and locks of `sartext fetch`; readers pass over them too
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            elif entry.is_file():
+                found = entry.stat()
+                line = f"\0{found.st_size} {found.st_mtime_ns}\n"
+                digest.update(os.fsencode(entry.path) + line.encode())
     return digest.hexdigest()
 
 

@@ -1,6 +1,6 @@
 """SAR-TEXT: scenes of the SAR sources with what the narrator, or the source itself, says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sartext.core.config import Config, SourceConfig
@@ -13,6 +13,7 @@ from sartext.dataset.merge import captions_of, sources_of
 from sartext.dataset.parts import Dropped, gather, keep, write_dropped, write_leaks
 from sartext.dataset.questions import ask
 from sartext.dataset.questions.dialogues import dialogue_questions
+from sartext.dataset.questions.reach import reached
 
 _BOXES = ("coco", "voc", "yolo", "dota")
 
@@ -30,13 +31,18 @@ def annotated_classes(source: SourceConfig) -> tuple[list[str] | None, list[str]
     return (boxed or None), sorted(source.classes)
 
 
-def _questions(config: Config, scenes: Sequence[Scene]) -> dict[str, list[Question]]:
-    """A scene's questions: those of its own dialogue where it has one, else asked of its annotation."""
+def _questions(
+    config: Config,
+    kept: Sequence[Scene],
+    every: Sequence[Scene],
+    own: Mapping[str, list[Question]],
+) -> dict[str, list[Question]]:
+    """A scene's questions: those of its own dialogue where it has some, else asked of its annotation."""
     classes = {source.name: annotated_classes(source) for source in config.sources}
-    silent = [scene for scene in scenes if not scene.dialogue]
+    silent = [scene for scene in kept if not own[scene.scene_id]]
     limit = config.dataset.questions_per_image
-    asked = ask(silent, limit, config.seed, lambda scene: classes[scene.source])
-    return asked | {scene.scene_id: dialogue_questions(scene) for scene in scenes if scene.dialogue}
+    asked = ask(silent, limit, config.seed, lambda scene: classes[scene.source], reached(every))
+    return asked | {scene.scene_id: own[scene.scene_id] for scene in kept if own[scene.scene_id]}
 
 
 def build_sartext(config: Config, with_benchmark: bool = True) -> None:
@@ -68,16 +74,17 @@ def build_sartext(config: Config, with_benchmark: bool = True) -> None:
         texts[source.name] = said.record()
         captions |= said.captions
     scenes = [scene for source in sources for scene in gathered.scenes[source.name]]
+    own = {scene.scene_id: dialogue_questions(scene) for scene in scenes}
     rich = {
         scene.scene_id: richness(
             [one.caption for one in captions.get(scene.scene_id, ())]
-            + [f"{turn.question} {turn.answer}" for turn in scene.dialogue]
+            + [f"{one.question} {one.answer}" for one in own[scene.scene_id]]
         )
         for scene in scenes
     }
     dropped: list[Dropped] = []
     kept = keep(gathered, scenes, rich, dropped, "SAR-TEXT")
-    questions = _questions(config, kept.scenes)
+    questions = _questions(config, kept.scenes, scenes, own)
     folder = config.results / "sartext"
     write_records(folder / "scenes.parquet", kept.scenes, Scene)
     write_records(

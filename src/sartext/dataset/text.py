@@ -3,16 +3,18 @@
 import re
 import unicodedata
 
-# control, private, unassigned and half characters, where they are no white space; and the sign for lost ones
+# control, private, unassigned and half characters; the sign for lost ones, and those that turn text around
 _BROKEN = ("Cc", "Co", "Cn", "Cs")
-_LOST = "\ufffd"
+_LOST = "\ufffd\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# they are there for the line's end or for joining, and are no letters
+_UNSEEN = str.maketrans("", "", "\u00ad\u200b\u200c\u200d\u2060\ufeff")
 
 
 def fold(text: str) -> str:
     """Return `text` in Unicode's composed form, unprintable characters as spaces, white space folded."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    composed = unicodedata.normalize("NFC", text)
+    composed = unicodedata.normalize("NFC", text.translate(_UNSEEN))
     return " ".join("".join(letter if letter.isprintable() else " " for letter in composed).split())
 
 
@@ -20,7 +22,7 @@ def _broken(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return False
     return any(
-        letter == _LOST or (unicodedata.category(letter) in _BROKEN and not letter.isspace())
+        letter in _LOST or (unicodedata.category(letter) in _BROKEN and letter not in "\t\n\r")
         for letter in text
     )
 
@@ -31,7 +33,7 @@ def clean_caption(text: str) -> str:
     White space goes before no punctuation, the first letter is large, and the last sign is a full stop (or
     the question or exclamation mark that was there).
     """
-    folded = re.sub(r"\s+([.,;:!?])", r"\1", fold(text))
+    folded = re.sub(r"\s+([.,;:!?])(?!\d)", r"\1", fold(text))
     folded = re.sub(r"[\s,;:.-]+$", "", re.sub(r"^[\s,;:.!?-]+", "", folded))
     if not any(letter.isalpha() for letter in folded):
         return ""

@@ -20,6 +20,7 @@ from sartext.report.table import MISSING, html_fragment
 from sartext.report.tables import TABLES
 from sartext.report.tables.claims import judged_claims
 from sartext.report.templates import FOLDER
+from sartext.sources.summary import whole_images
 
 
 def _render(name: str, **values: Any) -> str:
@@ -44,9 +45,10 @@ def _sources(config: Config) -> list[dict[str, Any]]:
         if isinstance(summary, dict):
             splits = summary.get("by_split")
             splits = splits if isinstance(splits, dict) else {}
-            # an image that was cut into tiles is one image
-            whole = summary["read"] - summary["tiles"] + summary["tiled"] if "tiled" in summary else MISSING
-            counts = [whole, summary.get("rejected", MISSING)]
+            counts = [
+                whole_images(summary) if "tiled" in summary else MISSING,
+                summary.get("rejected", MISSING),
+            ]
             counts += [splits.get(split, 0) for split in ("train", "val", "test")]
         rows.append({"title": source.title, "modality": source.modality, "counts": counts})
     return rows
@@ -101,7 +103,8 @@ def _audits(config: Config) -> list[dict[str, Any]]:
 def _guessed(config: Config) -> list[tuple[str, ...]]:
     """Per question type: questions of the test split, and what is answered right without the image."""
     statistics = read_optional(config.results / "sartext" / "statistics.json")
-    tried = statistics["questions"]["question_only"] if isinstance(statistics, dict) else None
+    asked = statistics.get("questions") if isinstance(statistics, dict) else None
+    tried = asked.get("question_only") if isinstance(asked, dict) else None
     if not tried:
         return []
 

@@ -10,6 +10,7 @@ from sartext.dataset.about.croissant import CITATION, PAPER
 from sartext.dataset.about.licences import is_simulated, licence_of
 from sartext.dataset.about.markdown import counted, escape, number, percent, table
 from sartext.narrator.words import capital
+from sartext.sources.summary import whole_images
 
 
 def _motivation(about: About) -> list[str]:
@@ -41,7 +42,7 @@ def _collection(about: About) -> list[str]:
     rows = []
     for source in about.sources:
         summary = about.summaries.get(source.name)
-        read, aside = (summary["read"], summary["rejected"]) if summary else (None, None)
+        read, aside = (whole_images(summary), summary["rejected"]) if summary else (None, None)
         part = "a part of it" if source.partial else "the whole folder"
         if is_simulated(about.config, source):
             part = "simulated"
@@ -122,7 +123,7 @@ def _preprocessing(about: About) -> list[str]:
         "- Class names were put into one form; captions into one form too, each text once an image; "
         f"empty, damaged and over-long ones (above {config.dataset.max_caption_words} words) were dropped.",
         "- Images with nothing to say were dropped.",
-        "- Of images that show the same, within and across sources, the one with the richest text stayed "
+        "- Of training and validation images that show the same, within and across sources, the one with the richest text stayed "
         f"(perceptual hashes at most {counted(config.dataset.phash_distance, 'bit')} apart, then a "
         "comparison of pixels).",
         f"- {_leaks(about)}",

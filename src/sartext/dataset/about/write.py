@@ -8,7 +8,7 @@ from typing import Any
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
-from sartext.core.files import read_json, write_json, write_text
+from sartext.core.files import read_json, sha256_file, write_json, write_text
 from sartext.core.records import Caption, Question
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
 from sartext.dataset.about.comparison import comparison
@@ -69,8 +69,13 @@ def _about(config: Config, found: dict[str, Any]) -> About:
         summaries[source.name] = read_json(
             path, f"the ingest's summary ('sartext ingest {source.name}' writes it)"
         )
-    audit = config.results / "audit" / "sartext.json"
-    return About(config, found, summaries, read_json(audit) if audit.is_file() else None)
+    path = config.results / "audit" / "sartext.json"
+    audit = read_json(path) if path.is_file() else None
+    if audit is not None and audit.get("scenes") != sha256_file(
+        config.results / "sartext" / "scenes.parquet"
+    ):
+        raise UserError(f"{path}: scenes: of another table than the one built now; run 'sartext audit' again")
+    return About(config, found, summaries, audit)
 
 
 def _check_known(path: Path, known: set[str], records: Sequence[Caption] | Sequence[Question]) -> None:

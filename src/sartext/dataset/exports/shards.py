@@ -20,6 +20,7 @@ from sartext.dataset.exports.images import Digests, Kind, own_kind, read_digests
 from sartext.dataset.exports.keys import key_of, shard_plan
 from sartext.dataset.exports.rows import SourceRows, read_source_rows
 from sartext.dataset.exports.tar import TarWriter
+from sartext.dataset.merge import sources_of
 
 FORMAT = "sartext webdataset 1"
 # what was written so far; it is no output of the rule, so a stopped job does not lose it
@@ -215,6 +216,9 @@ def write_shards(config: Config, source: str) -> dict[str, Any]:
             another one than was ingested.
     """
     config.source(source)
+    known = [one.name for one in sources_of(config, "sar")]
+    if source not in known:
+        raise UserError(f"source {source}: is none of SAR-TEXT's; expected one of {', '.join(known)}")
     own = _Source(config, source)
     folder = config.results / "sartext" / "shards" / source
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,14 +5,13 @@ annotation does not settle is not asked (`facts`), and answers are balanced over
 split (`choose`): the paper does not say how its questions were drawn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from sartext.core.records import Question, Scene
 from sartext.core.seeds import generator
 from sartext.dataset.questions.candidates import Subject, candidates
 from sartext.dataset.questions.choose import choose
 from sartext.dataset.questions.facts import known_of
-from sartext.dataset.questions.reach import reached
 from sartext.dataset.questions.wordings import FORMS, worded
 
 Classes = tuple[Sequence[str] | None, Sequence[str] | None]
@@ -20,7 +19,11 @@ Classes = tuple[Sequence[str] | None, Sequence[str] | None]
 
 
 def ask(
-    scenes: Sequence[Scene], limit: int, seed: int, classes: Callable[[Scene], Classes]
+    scenes: Sequence[Scene],
+    limit: int,
+    seed: int,
+    classes: Callable[[Scene], Classes],
+    unsure: Set[str] = frozenset(),
 ) -> dict[str, list[Question]]:
     """Return up to `limit` questions about each scene, with answers in lower case.
 
@@ -32,6 +35,7 @@ def ask(
         limit: most questions of a scene.
         seed: decides what is asked and in which words.
         classes: the classes that were looked for in a scene: only of these can one be absent.
+        unsure: scenes into which a neighbour's object may reach (see `reached`, of all that were ingested).
 
     Returns:
         Questions of mixed types by scene id, ids ``SCENE_ID#1`` and so on; no question of a scene of which
@@ -45,7 +49,7 @@ def ask(
         parts.setdefault((scene.source, scene.split), []).append(scene)
     asked: dict[str, list[Question]] = {scene.scene_id: [] for scene in scenes}
     for (source, split), own in parts.items():
-        _ask_part(own, limit, (seed, source, split), classes, asked)
+        _ask_part(own, limit, (seed, source, split), classes, unsure, asked)
     return asked
 
 
@@ -54,10 +58,10 @@ def _ask_part(
     limit: int,
     names: tuple[str | int, ...],
     classes: Callable[[Scene], Classes],
+    unsure: Set[str],
     asked: dict[str, list[Question]],
 ) -> None:
     possible: dict[Subject, dict[str, list[int]]] = {}
-    unsure = reached(scenes)
     for number, scene in enumerate(scenes):
         known = known_of(scene, *classes(scene), reached=scene.scene_id in unsure)
         for subject, answer in candidates(known):

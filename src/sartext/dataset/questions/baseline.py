@@ -57,6 +57,7 @@ class _Memory:
 
     def __init__(self, train: Sequence[Question]) -> None:
         self._all = Counter(question.answer for question in train)
+        self._commonest = max(self._all, key=lambda answer: (self._all[answer], answer), default="")
         self._texts: dict[str, Counter[str]] = {}
         self.subjects: dict[tuple[str, ...], Counter[str]] = {}
         for (text, answer), count in Counter((q.question, q.answer) for q in train).items():
@@ -68,9 +69,10 @@ class _Memory:
         alike = self.subjects.get(subject_words(text), Counter[str]())
         total, similar = self._all.total(), alike.total() + _PRIOR
         # each level is a prior of the next, as strong as two questions
+        # of the answers that no such question has, the commonest is ahead
         scores = {
-            answer: exact[answer] + _PRIOR * (alike[answer] + _PRIOR * count / total) / similar
-            for answer, count in self._all.items()
+            answer: exact[answer] + _PRIOR * (alike[answer] + _PRIOR * self._all[answer] / total) / similar
+            for answer in {*exact, *alike, self._commonest}
         }
         return max(scores, key=lambda answer: (scores[answer], answer))
 

@@ -9,7 +9,8 @@ from sartext.core.files import read_json, sha256_file
 
 AUDITS = ("stage1", "sartext")
 TABLES = ("scenes", "captions", "questions")
-COPIED = ("dropped.csv", "statistics.json", "datasheet.md")
+COPIED = ("dropped.csv", "datasheet.md")
+STATISTICS = "statistics.json"
 
 
 def _object(path: Path, expected: str) -> dict[str, Any]:

@@ -11,19 +11,20 @@ from typing import Any
 
 from sartext.core.config import Config, SourceConfig
 from sartext.core.errors import UserError
-from sartext.core.files import digest_json, list_files, sha256_file, write_json, write_text
+from sartext.core.files import digest_json, list_files, read_json, sha256_file, write_json, write_text
 from sartext.core.progress import track
 from sartext.core.records import SPLITS, Caption, Question, Scene
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes, write_records
 from sartext.dataset.about.licences import licence_of
 from sartext.dataset.exports import shard_names, shards_card, write_exports, write_shards
-from sartext.dataset.release.built import COPIED, check_about, read_audits
+from sartext.dataset.release.built import COPIED, STATISTICS, check_about, read_audits
 from sartext.dataset.release.changes import HASHES
 from sartext.dataset.release.names import (
     check_machine_paths,
     released_captions,
     released_questions,
     released_scenes,
+    released_statistics,
 )
 from sartext.dataset.release.notes import count
 
@@ -178,6 +179,7 @@ def write_contents(config: Config, folder: Path, texts_only: bool) -> Contents:
     _write_hashes(config, scenes, folder / HASHES)
     for name in COPIED:
         shutil.copyfile(built / name, folder / name)
+    write_json(folder / STATISTICS, released_statistics(config, read_json(built / STATISTICS)))
     for name, audit in audits.items():
         write_json(folder / "audit" / f"{name}.json", audit)
     files = list_files(folder)

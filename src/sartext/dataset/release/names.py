@@ -7,6 +7,7 @@ the narrator wrote and our questions. The source's own boxes, shares, captions a
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
@@ -100,6 +101,17 @@ def released_questions(
         for asked in dialogue_questions(scene)
     }
     return [question for question in questions if (question.scene_id, question.question) not in theirs]
+
+
+def released_statistics(config: Config, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the statistics without the worked examples of sources whose annotations are not passed on."""
+    withheld = _withheld(config)
+    examples = {
+        branch: example
+        for branch, example in found.get("examples", {}).items()
+        if example["source"] not in withheld
+    }
+    return {**found, "examples": examples}
 
 
 def check_machine_paths(folder: Path, files: Iterable[Path], config: Config) -> None:

@@ -1,25 +1,31 @@
 """git and DVC, called as a person would; what they refuse is said in one line."""
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from sartext.core.errors import UserError
 
 
-def git(*arguments: str, given: str | None = None) -> str:
+def git(*arguments: str, given: str | None = None, index: Path | None = None) -> str:
     """Run git in the working directory and return what it says, without the last newline.
 
     Args:
         arguments: of git.
         given: its standard input.
+        index: the index to work on, if not the repository's.
 
     Raises:
         UserError: git fails; its own words are told.
     """
-    done = subprocess.run(["git", *arguments], input=given, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "GIT_INDEX_FILE": str(index.resolve())} if index else None
+    done = subprocess.run(
+        ["git", *arguments], input=given, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode != 0:
         raise UserError(f"git {arguments[0]}: {done.stderr or done.stdout or 'failed'}")
     return done.stdout.rstrip("\n")
@@ -110,8 +116,14 @@ def commit_and_tag(paths: Sequence[Path], message: str, tag: str, tag_message: s
         UserError: git refuses.
     """
     head, branch = git("rev-parse", "HEAD"), _branch()
-    git("add", "--", *(path.as_posix() for path in paths))
-    tree = git("write-tree")
+    added = ("add", "--", *(path.as_posix() for path in paths))
+    git(*added)
+    with tempfile.TemporaryDirectory() as folder:
+        # an index of its own: what someone stages meanwhile is theirs
+        index = Path(folder, "index")
+        git("read-tree", head, index=index)
+        git(*added, index=index)
+        tree = git("write-tree", index=index)
     moves = ""
     commit = head
     if tree != git("rev-parse", "HEAD^{tree}"):

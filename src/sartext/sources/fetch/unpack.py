@@ -163,6 +163,10 @@ def _check_places(archive: Path, folder: Path, root: Path) -> None:
     """Raise `UserError` if something of `root` stands where a member of another content is to go."""
     for entry in sorted(folder.iterdir()):
         place = root / entry.name
+        if entry.name in (NOTES, ".sartext"):
+            raise UserError(
+                f"{archive}: {entry.name}: a name of our own notes; expected a source's files alone"
+            )
         if not place.exists() and not place.is_symlink():
             continue
         if _is_folder(entry) and _is_folder(place):

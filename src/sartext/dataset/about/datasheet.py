@@ -123,7 +123,8 @@ def _preprocessing(about: About) -> list[str]:
         "- Class names were put into one form; captions into one form too, each text once an image; "
         f"empty, damaged and over-long ones (above {config.dataset.max_caption_words} words) were dropped.",
         "- Images with nothing to say were dropped.",
-        "- Of training and validation images that show the same, within and across sources, the one with the richest text stayed "
+        "- Of training and validation images that show the same, within and across sources, the one with the "
+        "richest text stayed "
         f"(perceptual hashes at most {counted(config.dataset.phash_distance, 'bit')} apart, then a "
         "comparison of pixels).",
         f"- {_leaks(about)}",

@@ -13,10 +13,11 @@ from PIL import Image
 
 from sartext.cli import main
 from sartext.core.config import Config, load_config
-from sartext.core.files import read_json
 from sartext.core.records import Caption, Scene
 from sartext.core.tables import by_scene, read_captions, read_questions, read_scenes
-from sartext.dataset import build_sartext, build_stage1
+from sartext.dataset.build import build_sartext
+from sartext.dataset.likeness.audit import audit_set
+from sartext.dataset.stage1 import build_stage1
 from sartext.narrator import narrate_source
 from sartext.narrator.rewriters.rules import rewrite_rules
 from sartext.narrator.words import article
@@ -129,9 +130,9 @@ def test_ssdd_as_coco_and_as_voc_is_found_to_be_the_same(built: Config) -> None:
         tests = [name for name in twins if name in kept and kept[name].split == "test"]
         assert len(twins) == 2
         assert len(training) + bool(tests) == 1, (training, tests)
-    leakage = read_json(built.results / "sartext" / "leakage.json")
-    assert leakage["remaining"] == 0
-    assert leakage["checked"] > 40
+    audit = audit_set(built, "sartext")
+    assert audit["remaining"] == 0
+    assert audit["checked"] > 40
 
 
 def test_questions_of_real_scenes_hold(built: Config) -> None:

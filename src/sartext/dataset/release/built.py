@@ -94,7 +94,7 @@ def check_about(folder: Path) -> None:
     Raises:
         UserError: one is missing, or is of other tables.
     """
-    for name in (*COPIED, "croissant.json"):
+    for name in (*COPIED, STATISTICS, "croissant.json"):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: missing; run 'sartext build --part statistics'")
     path = folder / "croissant.json"

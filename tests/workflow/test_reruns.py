@@ -148,7 +148,7 @@ CAPTIONS = [
     "narrate_pairs osdataset",
 ]  # fmt: skip
 MODELS = ("clip", "coca", "gpt")
-AUDITS = ["audit stage1", "audit sartext"]
+AUDITS = ["audit_stage1", "audit_sartext"]
 INGEST = [f"ingest {name}" for name in
           ("hrsid", "sardet-100k", "msar", "fusar-map", "osdataset", "rsicd", "rs-vqa")]  # fmt: skip
 TRAIN_STAGE1 = [f"train_{name}_stage1 0" for name in MODELS]
@@ -163,11 +163,11 @@ READERS = {
     **{job: ["build_stage1", "build_sartext", *AUDITS, "statistics", "fidelity"] for job in INGEST[:5]},
     **{job: ["build_sartext", "statistics", "tokenizer", "fidelity"] for job in CAPTIONS},
     "fidelity": ["table_09"],
-    "build_stage1": ["audit stage1", "tokenizer", "table_02", *TRAIN_STAGE1, *TRAIN_STAGE2],
-    "build_sartext": ["audit sartext", "statistics", "table_02", *TRAIN_STAGE2],
+    "build_stage1": ["audit_stage1", "tokenizer", "table_02", *TRAIN_STAGE1, *TRAIN_STAGE2],
+    "build_sartext": ["audit_sartext", "statistics", "table_02", *TRAIN_STAGE2],
     # training waits for the audit of what it reads
-    "audit stage1": ["statistics", *TRAIN_STAGE1, *TRAIN_STAGE2],
-    "audit sartext": ["statistics", *TRAIN_STAGE2],
+    "audit_stage1": ["statistics", *TRAIN_STAGE1, *TRAIN_STAGE2],
+    "audit_sartext": ["statistics", *TRAIN_STAGE2],
     "statistics": ["table_02"],
     "tokenizer": [*TRAIN_STAGE1, *TRAIN_STAGE2],
     **{

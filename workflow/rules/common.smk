@@ -171,7 +171,6 @@ ALL_TRAINED = [run for name in CFG.models for run in trained(name)]
 
 
 wildcard_constraints:
-    set="stage1|sartext",
     source="[a-z0-9][a-z0-9_.-]*",
     branch="a2c|sa2c",
     model="clip|coca|gpt",

@@ -49,25 +49,31 @@ rule build_sartext:
         "sartext build --config {params.config} --part sartext > {log} 2>&1"
 
 
-# training waits for it: exit status 2 if a training set holds a test image, its like, its twin, or a part of it
-rule audit:
-    input:
-        scenes=f"{RESULTS}/{{set}}/scenes.parquet",
-        leaks=f"{RESULTS}/{{set}}/leaks.json",
-        ingested=INGESTED,
-        benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
-    output:
-        f"{RESULTS}/audit/{{set}}.json",
-    log:
-        f"{RESULTS}/logs/audit/{{set}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/audit/{{set}}.tsv"
-    params:
-        config=CONFIG,
-        code=code_digest("sartext.dataset.likeness.audit"),
-        settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
-    shell:
-        "sartext audit --config {params.config} --set {wildcards.set} > {log} 2>&1"
+# training waits for it: exit status 2 if a training set holds a test image, its like, its twin, or a part of it; a rule a
+# set, since SAR-TEXT comes of what is trained on stage 1
+for name in ("stage1", "sartext"):
+
+    rule:
+        name:
+            f"audit_{name}"
+        input:
+            scenes=f"{RESULTS}/{name}/scenes.parquet",
+            leaks=f"{RESULTS}/{name}/leaks.json",
+            ingested=INGESTED,
+            benchmark=f"{RESULTS}/benchmark.json" if FROZEN else [],
+        output:
+            f"{RESULTS}/audit/{name}.json",
+        log:
+            f"{RESULTS}/logs/audit/{name}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/audit/{name}.tsv"
+        params:
+            config=CONFIG,
+            set=name,
+            code=code_digest("sartext.dataset.likeness.audit"),
+            settings=settings("dataset", "seed", "sources", "images", "evaluation.version"),
+        shell:
+            "sartext audit --config {params.config} --set {params.set} > {log} 2>&1"
 
 
 rule statistics:

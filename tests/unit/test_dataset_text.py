@@ -129,7 +129,7 @@ def test_dialogues_in_the_released_form_come_back_as_the_same_questions(seed: in
     scenes = random_scenes(seed, 12)
     asked = ask(scenes, 6, seed, lambda _: CLASSES)
     records = [
-        {"id": number, "image": f"/home/author/data/{scene.scene_id}.png", "conversations": turns}
+        {"id": number, "image": f"/their/machine/data/{scene.scene_id}.png", "conversations": turns}
         for number, scene in enumerate(scenes)
         for whole in (conversation(asked[scene.scene_id]),)
         # the released files hold several records of an image
@@ -147,7 +147,7 @@ def test_dialogues_in_the_released_form_come_back_as_the_same_questions(seed: in
         entries = {entry.name: entry for entry in read_dialogues(path, "vqa.json", rejects)}
     assert rejects == []
     for scene in scenes:
-        entry = entries.pop(f"/home/author/data/{scene.scene_id}.png", None)
+        entry = entries.pop(f"/their/machine/data/{scene.scene_id}.png", None)
         told = () if entry is None else tuple(entry.dialogue)
         again = Scene(scene.scene_id, "q", "train", "sar", "1.png", 9, 9, dialogue=told)
         assert dialogue_questions(again) == asked[scene.scene_id]

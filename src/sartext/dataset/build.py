@@ -8,7 +8,7 @@ from sartext.core.errors import UserError
 from sartext.core.files import write_json
 from sartext.core.records import Caption, Question, Scene
 from sartext.core.tables import write_records
-from sartext.dataset.likeness.duplicates import richness
+from sartext.dataset.likeness.duplicates import richness_of
 from sartext.dataset.merge import captions_of, sources_of
 from sartext.dataset.parts import Dropped, gather, keep, write_dropped, write_leaks
 from sartext.dataset.questions import ask
@@ -75,13 +75,7 @@ def build_sartext(config: Config, with_benchmark: bool = True) -> None:
         captions |= said.captions
     scenes = [scene for source in sources for scene in gathered.scenes[source.name]]
     own = {scene.scene_id: dialogue_questions(scene) for scene in scenes}
-    rich = {
-        scene.scene_id: richness(
-            [one.caption for one in captions.get(scene.scene_id, ())]
-            + [f"{one.question} {one.answer}" for one in own[scene.scene_id]]
-        )
-        for scene in scenes
-    }
+    rich = richness_of(scenes, captions, own)
     dropped: list[Dropped] = []
     kept = keep(gathered, scenes, rich, dropped, "SAR-TEXT")
     questions = _questions(config, kept.scenes, scenes, own)

@@ -7,7 +7,7 @@ from sartext.core.errors import UserError
 from sartext.core.files import write_json
 from sartext.core.records import QUESTION_TYPES, Caption, Question, Scene
 from sartext.core.tables import write_records
-from sartext.dataset.likeness.duplicates import richness
+from sartext.dataset.likeness.duplicates import richness_of
 from sartext.dataset.merge import captions_of, sources_of
 from sartext.dataset.parts import Dropped, by_split, gather, keep, reasons, write_dropped, write_leaks
 from sartext.dataset.questions.dialogues import dialogue_questions
@@ -36,13 +36,7 @@ def build_stage1(config: Config, with_benchmark: bool = True) -> None:
     captions = {scene_id: own for one in said.values() for scene_id, own in one.captions.items()}
     scenes = [scene for source in sources for scene in gathered.scenes[source.name]]
     questions = {scene.scene_id: dialogue_questions(scene) for scene in scenes}
-    rich = {
-        scene.scene_id: richness(
-            [one.caption for one in captions.get(scene.scene_id, ())]
-            + [f"{one.question} {one.answer}" for one in questions[scene.scene_id]]
-        )
-        for scene in scenes
-    }
+    rich = richness_of(scenes, captions, questions)
     dropped: list[Dropped] = []
     kept = keep(gathered, scenes, rich, dropped, "stage 1")
     folder = config.results / "stage1"

@@ -1,11 +1,11 @@
 """Equal images within a training set: one stays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from sartext.core.records import Scene
+from sartext.core.records import Caption, Question, Scene
 from sartext.dataset.likeness.prints import Prints
 from sartext.dataset.likeness.same import Same
 from sartext.dataset.text import words
@@ -16,6 +16,21 @@ Richness = tuple[int, int, int]
 def richness(texts: Sequence[str]) -> Richness:
     """Return how much is said of an image: texts, different words, characters."""
     return len(texts), len({word for text in texts for word in words(text)}), sum(map(len, texts))
+
+
+def richness_of(
+    scenes: Iterable[Scene],
+    captions: Mapping[str, Sequence[Caption]],
+    questions: Mapping[str, Sequence[Question]],
+) -> dict[str, Richness]:
+    """Return how much is said of each scene, by its captions and its own dialogue (both by scene id)."""
+    return {
+        scene.scene_id: richness(
+            [one.caption for one in captions.get(scene.scene_id, ())]
+            + [f"{one.question} {one.answer}" for one in questions.get(scene.scene_id, ())]
+        )
+        for scene in scenes
+    }
 
 
 def duplicates(

@@ -106,7 +106,6 @@ class Kept:
 
     scenes: list[Scene]
     leaks: list[Leak]
-    checked: int
 
 
 def keep(
@@ -130,7 +129,7 @@ def keep(
         what: the stage, for errors.
 
     Returns:
-        The scenes that stay, by rising id; the leaks among those of some text; how many were checked.
+        The scenes that stay, by rising id; the leaks among those of some text.
 
     Raises:
         UserError: nothing is left to train on.
@@ -158,7 +157,7 @@ def keep(
             "expected at least one source with training images and texts"
         )
     kept = [scene for scene in told if scene.split == "test" or scene.scene_id in stays]
-    return Kept(sorted(kept, key=lambda scene: scene.scene_id), leaks, len(training))
+    return Kept(sorted(kept, key=lambda scene: scene.scene_id), leaks)
 
 
 def write_dropped(path: Path, dropped: Sequence[Dropped]) -> None:

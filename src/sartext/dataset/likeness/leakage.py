@@ -44,11 +44,6 @@ class Leak:
     via: str | None = None
 
     @property
-    def label(self) -> str:
-        """The kind, as it is counted."""
-        return f"{self.kind}, via another" if self.via else self.kind
-
-    @property
     def reason(self) -> str:
         """Why the image is left out, as ``dropped.csv`` says it."""
         if self.kind == "overlap":

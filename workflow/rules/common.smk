@@ -102,7 +102,7 @@ def model_digest(name):
     """Digest of what a model's weights depend on: not its name in tables, its tasks, or how many seeds there are."""
     entry = CFG.model(name).model_dump(mode="json", exclude={"title": True, "tasks": True})
     entry["training"].pop("seeds")
-    return digest_json([entry, SETTINGS["engine"], SETTINGS["images"]["size"]])[:16]
+    return digest_json([entry, CFG.engine.arithmetic, SETTINGS["images"]["size"]])[:16]
 
 
 def reference_digest():

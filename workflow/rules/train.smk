@@ -43,7 +43,7 @@ for name in CFG.models:
         benchmark:
             f"{RESULTS}/benchmarks/train/{name}.stage1.{{seed}}.tsv"
         priority: LONGEST_FIRST[name]
-        threads: CFG.engine.threads
+        threads: CFG.engine.processes * CFG.engine.threads
         params:
             config=CONFIG,
             code=code_digest("sartext.training"),
@@ -76,7 +76,7 @@ for name in CFG.models:
         benchmark:
             f"{RESULTS}/benchmarks/train/{name}.stage2.{{seed}}.tsv"
         priority: LONGEST_FIRST[name]
-        threads: CFG.engine.threads
+        threads: CFG.engine.processes * CFG.engine.threads
         params:
             config=CONFIG,
             recipes=" ".join(f"--recipe {recipe}" for recipe in STAGE2_RECIPES),

@@ -300,6 +300,17 @@ class TrainingConfig(_Strict):
     stage1_samples: Positive = Field(description="N1: samples seen in stage 1, optical")
     stage2_samples: Positive = Field(description="N2: samples seen in stage 2, SAR-TEXT")
     batch_size: Positive = Field(description="samples a step, over all processes")
+    micro_batch_size: Positive | None = Field(
+        default=None,
+        description=(
+            "samples a process takes through the network at a time; the gradients of a step's micro-batches "
+            "add up; none: its whole share of the batch at once"
+        ),
+    )
+    activation_checkpointing: bool = Field(
+        default=False,
+        description="forget activations and compute them again on the way back: less memory, a third slower",
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(description="peak learning rate of AdamW")
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         description="AdamW's decay of matrices; gains and biases have none"
@@ -338,6 +349,17 @@ class EngineConfig(_Strict):
     threads: Positive = Field(default=2, description="CPU threads a process")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="gloo on cpu, NCCL on cuda")
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="of the trained parts")
+    workers: Count = Field(
+        default=0, description="processes beside each training process that prepare its batches; 0: none"
+    )
+    wandb: bool = Field(
+        default=False, description="log to Weights & Biases too, which must be installed and logged in"
+    )
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """What of it decides the weights: how batches are prepared and who watches does not."""
+        return self.model_dump(mode="json", exclude={"workers", "wandb"})
 
 
 class EvaluationConfig(_Strict):

@@ -111,7 +111,7 @@ class Room:
                 "architecture": entry["architecture"],
                 "context_length": entry["context_length"],
                 "training": {key: value for key, value in entry["training"].items() if key != "seeds"},
-                "engine": self.config.engine.model_dump(mode="json"),
+                "engine": self.config.engine.arithmetic,
                 "image_size": self.config.images.size,
                 "tokenizer": [_digest(self.tokenizer / name) for name in FILES],
                 "recipe": [recipe.name, recipe.samples],

@@ -59,10 +59,15 @@ class Preprocess:
             raise ValueError(f"expected uint8 (N, S, S, 1 or 3), got {images.dtype} {images.shape}")
         if images.shape[1:3] != (self.size, self.size):
             raise ValueError(f"expected images of {self.size} pixels a side, got {images.shape[1:3]}")
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2)
-        pixels = pixels.expand(-1, 3, -1, -1).to(torch.float32) / 255
-        mean = torch.tensor(self.mean, device=device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=device).view(1, 3, 1, 1)
+        return self.normalised(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+
+    def normalised(self, images: Any) -> Any:
+        """Return float32 (N, 3, S, S) from a uint8 tensor (N, S, S, 1 or 3), on the device where that is."""
+        import torch
+
+        pixels = images.permute(0, 3, 1, 2).expand(-1, 3, -1, -1).to(torch.float32) / 255
+        mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1)
         return (pixels - mean) / std
 
 

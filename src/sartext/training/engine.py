@@ -1,110 +1,25 @@
-"""The machine under the loop: processes, determinism, DeepSpeed, and the state to resume from."""
+"""One model in training under DeepSpeed: steps of micro-batches, ZeRO 0 to 3, and its weights at the end."""
 
-import atexit
 import logging
-import os
-import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 
 from sartext.core.config import EngineConfig, TrainingConfig
 from sartext.core.errors import UserError
-from sartext.core.files import digest_json, read_json, sha256_bytes, write_json
-from sartext.training.objective import MAX_LOGIT_SCALE, Batch
+from sartext.core.files import digest_json, sha256_bytes
+from sartext.training.collate import Batch
+from sartext.training.machine import Machine
+from sartext.training.objective import MAX_LOGIT_SCALE, Share, shares
 from sartext.training.schedule import BETAS, EPS, learning_rate, parameter_groups
+from sartext.training.states import load_state, read_safely, save_state
 
 # with deterministic algorithms on, buckets are refilled every step: DeepSpeed's default of 5e8 takes seconds
 _BUCKET = 2_000_000
-_NEWEST = "newest.json"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where this process stands.
-
-    Attributes:
-        rank: of this process, 0 for the one that writes.
-        world: processes.
-        device: ``cpu``, or the process's GPU.
-    """
-
-    rank: int
-    world: int
-    device: str
-
-    @property
-    def first(self) -> bool:
-        """Whether this process writes files."""
-        return self.rank == 0
-
-    def slice(self, count: int) -> slice:
-        """This process's part of `count` samples."""
-        share = count // self.world
-        return slice(self.rank * share, (self.rank + 1) * share)
-
-    def mean(self, value: Tensor) -> float:
-        """The mean of a value over processes."""
-        value = value.detach().clone()
-        if self.world > 1:
-            dist.all_reduce(value)
-        return float(value) / self.world
-
-    def wait(self) -> None:
-        """Wait for the other processes."""
-        if self.world > 1:
-            dist.barrier()
-
-
-def require_device(device: str) -> None:
-    """Check that the device is there.
-
-    Raises:
-        UserError: ``cuda`` without a GPU.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("engine.device: 'cuda', but no GPU was found; set it to cpu, or see sartext doctor")
-
-
-def set_deterministic(threads: int) -> None:
-    """Make equal runs end with equal bytes: deterministic algorithms and a fixed number of threads."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-
-
-def machine(engine: EngineConfig) -> Machine:
-    """Join the processes of a run (see torchrun's environment), or stand alone.
-
-    Raises:
-        UserError: no GPU for ``cuda``.
-    """
-    require_device(engine.device)
-    set_deterministic(engine.threads)
-    # DeepSpeed wants it set where no launcher did
-    local = int(os.environ.setdefault("LOCAL_RANK", "0"))
-    device = "cpu"
-    if engine.device == "cuda":
-        torch.cuda.set_device(local)
-        device = f"cuda:{local}"
-    else:
-        os.environ["DS_ACCELERATOR"] = "cpu"
-    if not dist.is_initialized():
-        backend = "nccl" if engine.device == "cuda" else "gloo"
-        if engine.processes > 1:
-            dist.init_process_group(backend)
-        else:
-            # a store in memory: no port, on which two runs at a time could meet
-            store = dist.HashStore()  # type: ignore[attr-defined]
-            dist.init_process_group(backend, store=store, rank=0, world_size=1)
-        # not sooner: DeepSpeed keeps the group for as long as the process lives
-        atexit.register(dist.destroy_process_group)
-    return Machine(dist.get_rank(), dist.get_world_size(), device)
 
 
 def _deepspeed() -> Any:
@@ -118,12 +33,19 @@ def _deepspeed() -> Any:
     return deepspeed
 
 
+def micro_batches(training: TrainingConfig, world: int) -> int:
+    """Return how many micro-batches of a process make a step."""
+    share = training.batch_size // world
+    return share // (training.micro_batch_size or share)
+
+
 def deepspeed_config(engine: EngineConfig, training: TrainingConfig, world: int) -> dict[str, Any]:
     """Return DeepSpeed's configuration for a profile's."""
+    count = micro_batches(training, world)
     return {
         "train_batch_size": training.batch_size,
-        "train_micro_batch_size_per_gpu": training.batch_size // world,
-        "gradient_accumulation_steps": 1,
+        "train_micro_batch_size_per_gpu": training.batch_size // world // count,
+        "gradient_accumulation_steps": count,
         "gradient_clipping": training.clip_norm,
         "zero_optimization": {
             "stage": engine.zero_stage,
@@ -140,7 +62,7 @@ def deepspeed_config(engine: EngineConfig, training: TrainingConfig, world: int)
 
 
 def weights_digest(weights: dict[str, Tensor]) -> str:
-    """Return a SHA-256 over named float32 weights."""
+    """Return a SHA-256 over named weights; floating-point ones as float32."""
     return digest_json(
         {
             name: sha256_bytes(
@@ -157,6 +79,45 @@ def weights_digest(weights: dict[str, Tensor]) -> str:
     )
 
 
+def _keep_little(model: Any) -> None:
+    """Let a model forget activations and compute them again on the way back."""
+    if hasattr(model, "set_grad_checkpointing"):
+        model.set_grad_checkpointing(True)
+    else:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def _require_whole_batches(module: nn.Module, count: int) -> None:
+    """`UserError` if micro-batches would change what a model learns from a batch."""
+    if count > 1 and any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()):
+        raise UserError(
+            "training.micro_batch_size: the model has batch normalisation, whose statistics are those of a "
+            "micro-batch: it would train another model; leave micro_batch_size out"
+        )
+
+
+@contextmanager
+def _memory_told(training: TrainingConfig, engine: EngineConfig, count: int) -> Iterator[None]:
+    """Say in one line that memory ran out, and which knobs there are."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # on a CPU torch has no type of its own for it
+        words = str(error)
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in words
+        if not known:
+            raise
+        size = training.micro_batch_size or training.batch_size // engine.processes // count
+        knobs = [f"lower training.micro_batch_size (now {size})"] if size > 1 else []
+        if not training.activation_checkpointing:
+            knobs.append("set training.activation_checkpointing")
+        if engine.zero_stage < 3 and engine.processes > 1:
+            knobs.append(f"raise engine.zero_stage (now {engine.zero_stage})")
+        raise UserError(
+            f"out of memory ({words.splitlines()[0][:120] or 'MemoryError'}); "
+            f"{', '.join(knobs) or 'use a smaller architecture, or a machine with more memory'}"
+        ) from None
+
+
 class Trainer:
     """One model in training under DeepSpeed.
 
@@ -166,6 +127,9 @@ class Trainer:
         engine: ZeRO stage and precision.
         where: this process.
         steps: of the whole recipe, for the schedule.
+
+    Raises:
+        UserError: the model cannot be trained by micro-batches; no memory for its optimizer.
     """
 
     def __init__(
@@ -173,42 +137,98 @@ class Trainer:
     ) -> None:
         self._library = _deepspeed()
         self._training = training
+        self._settings = engine
         self._where = where
         self._steps = steps
         self._objective = objective
-        self._precision = engine.precision
-        objective.to(where.device)
-        optimizer = torch.optim.AdamW(
-            parameter_groups(objective, training), lr=training.learning_rate, betas=BETAS, eps=EPS
-        )
-        self._engine, *_ = self._library.initialize(
-            model=objective,
-            optimizer=optimizer,
-            config=deepspeed_config(engine, training, where.world),
-            dist_init_required=False,
-        )
+        self.micro_batches = micro_batches(training, where.world)
+        _require_whole_batches(objective, self.micro_batches)
+        if training.activation_checkpointing:
+            _keep_little(objective.model)
+        with self._memory_told():
+            objective.to(where.device)
+            optimizer = torch.optim.AdamW(
+                parameter_groups(objective, training), lr=training.learning_rate, betas=BETAS, eps=EPS
+            )
+            self._engine, *_ = self._library.initialize(
+                model=objective,
+                optimizer=optimizer,
+                config=deepspeed_config(engine, training, where.world),
+                dist_init_required=False,
+            )
+        read_safely(self._engine)
+
+    def _memory_told(self) -> Any:
+        return _memory_told(self._training, self._settings, self.micro_batches)
+
+    def _counted(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Micro-batches on the device, each with the count of tokens of the whole batch."""
+        placed = [
+            {name: value.to(self._where.device, non_blocking=True) for name, value in batch.items()}
+            for batch in batches
+        ]
+        tokens = torch.stack([self._objective.tokens(batch) for batch in placed]).sum().float()
+        total = self._where.sum(tokens)
+        return [{**batch, "tokens": total} for batch in placed]
 
     def loss(self, batch: Batch) -> dict[str, float]:
         """Return the parts of the loss of a batch, without learning from it."""
         self._engine.eval()
-        with torch.no_grad():
-            parts = self._engine(batch)
+        with torch.no_grad(), self._memory_told():
+            parts = self._engine(*self._counted([batch]))
         return {name: self._where.mean(value) for name, value in parts.items()}
 
-    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss to go back from, and its parts as means over processes."""
-        self._engine.train()
-        parts: dict[str, Tensor] = self._engine(batch)
-        total = torch.stack(list(parts.values())).sum()
-        return total, {name: self._where.mean(value) for name, value in parts.items()}
+    def _scale(self) -> Tensor:
+        """The factor of similarities, on every process."""
+        from deepspeed.runtime.zero.partition_parameters import GatheredParameters
 
-    def backward(self, loss: Tensor, step: int) -> float:
-        """Learn from a loss of `forward`; return the learning rate."""
+        held = self._objective.model.logit_scale
+        with GatheredParameters([held]), torch.no_grad():
+            return torch.exp(held.detach()).clone()
+
+    def _shares(self, batches: list[Batch], seeds: Sequence[int]) -> Sequence[Share | None]:
+        """Each micro-batch's part of a contrastive loss of the whole batch."""
+        if len(batches) == 1 or not self._objective.contrastive:
+            return [None] * len(batches)
+        compared = []
+        with torch.no_grad():
+            for batch, seed in zip(batches, seeds, strict=True):
+                torch.manual_seed(seed)
+                compared.append(self._engine(batch, compared=True))
+        return shares(compared, self._scale())
+
+    def backward(self, batches: Sequence[Batch], seeds: Sequence[int]) -> dict[str, float]:
+        """Add up the gradients of one step's batch.
+
+        Args:
+            batches: this process's micro-batches, `micro_batches` of them.
+            seeds: of chance (dropout), one a micro-batch.
+
+        Returns:
+            The parts of the loss of the whole batch, over all processes.
+        """
+        self._engine.train()
+        sums: dict[str, Tensor] = {}
+        with self._memory_told():
+            placed = self._counted(batches)
+            for batch, share, seed in zip(placed, self._shares(placed, seeds), seeds, strict=True):
+                torch.manual_seed(seed)
+                parts: dict[str, Tensor] = self._engine(batch, share)
+                # the parts are shares of the whole batch already
+                self._engine.backward(torch.stack(list(parts.values())).sum(), scale_wrt_gas=False)
+                for name, value in parts.items():
+                    sums[name] = sums[name] + value.detach() if name in sums else value.detach()
+                if batch is not placed[-1]:
+                    self._engine.step()  # not the last: it only counts
+        return {name: self._where.mean(value) for name, value in sums.items()}
+
+    def step(self, step: int) -> float:
+        """Learn from the gradients of `backward`; return the learning rate."""
         rate = learning_rate(step, self._steps, self._training)
         for group in self._engine.optimizer.param_groups:
             group["lr"] = rate
-        self._engine.backward(loss)
-        self._engine.step()
+        with self._memory_told():
+            self._engine.step()
         self._clamp()
         return rate
 
@@ -231,80 +251,37 @@ class Trainer:
                 scale.data.copy_(clamped)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the model's float32 state on the CPU; every process must ask for it."""
+        """Return the model's state on the CPU; every process must ask for it.
+
+        Trained parts are float32, the optimizer's own; parts that were not trained are as they were held.
+        """
         from deepspeed.runtime.zero.partition_parameters import GatheredParameters
         from deepspeed.utils import safe_get_full_fp32_param
 
         model: nn.Module = self._objective.model
+        rounded = self._settings.precision == "bfloat16"
         held: dict[int, Tensor] = {}
         for parameter in model.parameters():
-            exact = safe_get_full_fp32_param(parameter) if self._precision == "bfloat16" else None
+            exact = safe_get_full_fp32_param(parameter) if rounded and parameter.requires_grad else None
             if exact is None:
                 with GatheredParameters([parameter]):
-                    exact = parameter.detach().float()
-            held[id(parameter)] = exact.detach().to("cpu", copy=True)
+                    exact = parameter.detach().float() if parameter.requires_grad else parameter.detach()
+                    held[id(parameter)] = exact.to("cpu", copy=True)
+            else:
+                held[id(parameter)] = exact.detach().to("cpu", copy=True)
         return {
             name: held[id(value)] if id(value) in held else value.detach().cpu()
             for name, value in model.state_dict(keep_vars=True).items()
         }
 
     def save(self, folder: Path, step: int, inputs: str, cost: tuple[float, float]) -> None:
-        """Write the state after `step` steps, and let go of older ones.
-
-        Args:
-            folder: of the states of one run.
-            step: steps done.
-            inputs: digest of what the run was made from.
-            cost: wall and CPU seconds spent so far, those before a resume included.
-        """
-        tag = f"step-{step}"
-        self._engine.save_checkpoint(str(folder), tag=tag, client_state={"step": step}, save_latest=False)
-        self._where.wait()
-        if self._where.first:
-            # only what this file names counts: a state half written when a job was killed does not
-            write_json(
-                folder / _NEWEST,
-                {"tag": tag, "step": step, "inputs": inputs, "world": self._where.world, "cost": list(cost)},
-            )
-            for old in folder.glob("step-*"):
-                if old.name != tag:
-                    shutil.rmtree(old, ignore_errors=True)
-        self._where.wait()
+        """Write the state after `step` steps; see `sartext.training.states.save_state`."""
+        save_state(self._engine, folder, step, inputs, cost, self._where)
 
     def load(self, folder: Path, step: int) -> None:
-        """Go on from the state after `step` steps.
-
-        Raises:
-            UserError: the state is damaged.
-        """
-        try:
-            path, _ = self._engine.load_checkpoint(str(folder), tag=f"step-{step}")
-        except Exception as error:  # torch, zip and pickle errors alike
-            raise UserError(
-                f"{folder}: damaged ({str(error).splitlines()[0]}); train without --resume"
-            ) from None
-        if path is None:
-            raise UserError(f"{folder}: no state after step {step}; train without --resume")
+        """Go on from the state after `step` steps; see `sartext.training.states.load_state`."""
+        load_state(self._engine, folder, step)
 
     def close(self) -> None:
         """Free what DeepSpeed holds."""
         self._engine.destroy()
-
-
-def newest_state(folder: Path, inputs: str, world: int) -> int:
-    """Return the steps done by the newest whole state of a run made from the same inputs, or 0.
-
-    A state of another number of processes does not load, and counts as none.
-    """
-    path = folder / _NEWEST
-    if not path.is_file():
-        return 0
-    said = read_json(path, "the newest state of a run")
-    same = isinstance(said, dict) and said.get("inputs") == inputs and said.get("world") == world
-    return int(said["step"]) if same else 0
-
-
-def spent(folder: Path) -> tuple[float, float]:
-    """Return the wall and CPU seconds that the newest state of a run had cost when it was saved."""
-    wall, cpu = read_json(folder / _NEWEST, "the newest state of a run")["cost"]
-    return float(wall), float(cpu)

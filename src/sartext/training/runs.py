@@ -4,7 +4,6 @@
 ``train.jsonl``, ``tensorboard/``, ``state/`` (DeepSpeed's, to resume from), and, written last, ``run.json``.
 """
 
-import resource
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from sartext.training.recipes import Recipe, chosen_recipes, steps
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sartext.training.engine import Machine
+    from sartext.training.machine import Machine
 
 _TABLES = ("scenes.parquet", "captions.parquet", "questions.parquet")
 _LOGS = ("train.jsonl", "run.json", "tensorboard", "state")
@@ -186,38 +185,39 @@ def _finished(folder: Path, inputs: str) -> bool:
     return isinstance(said, dict) and said.get("inputs") == inputs
 
 
-def _peak_memory_mb(where: "Machine") -> float:
-    """Most memory so far: of the process, or of its GPU."""
-    if where.device != "cpu":
-        import torch
-
-        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
 def _learn(room: Room, recipe: Recipe, seed: int, module: Any, inputs: str, where: "Machine") -> Any:
     """Train a module; return its final weights and what the loop cost."""
     from sartext.models.build import preprocess
+    from sartext.training.collate import build_collator
     from sartext.training.engine import Trainer
+    from sartext.training.feed import Lesson
     from sartext.training.loop import Run, run_steps, validation_count
     from sartext.training.objective import build_objective
 
-    config, entry = room.config, room.config.model(room.model)
+    config, training = room.config, room.config.model(room.model).training
     tokenizer = Tokenizer.load(room.tokenizer)
-    objective = build_objective(room.model, module, config, tokenizer, preprocess(config))
-    size = entry.training.batch_size
+    objective = build_objective(room.model, module, config, tokenizer.pad, preprocess(config))
+    queries = module.config.num_query_tokens if room.model == "gpt" else 0
+    lesson = Lesson(
+        room.mix(recipe, seed),
+        room.pixels,
+        build_collator(room.model, config, tokenizer, queries),
+        training,
+        where,
+    )
     run = Run(
         title=f"{config.profile}: {room.model} {recipe.name}, seed {seed}",
         folder=run_folder(config, room.model, recipe.name, seed),
         inputs=inputs,
         seed=seed,
-        steps=steps(recipe, size),
-        training=entry.training,
+        steps=steps(recipe, training.batch_size),
+        training=training,
+        engine=config.engine,
     )
-    val = room.val_set(recipe.validated_on).first(validation_count(size))
-    trainer = Trainer(objective, entry.training, config.engine, where, run.steps)
+    val = room.val_set(recipe.validated_on).first(validation_count(training.batch_size))
+    trainer = Trainer(objective, training, config.engine, where, run.steps)
     try:
-        cost = run_steps(run, trainer, room.mix(recipe, seed), val, room.pixels, where, objective)
+        cost = run_steps(run, trainer, lesson, val)
         return trainer.weights(), cost
     finally:
         trainer.close()
@@ -225,7 +225,8 @@ def _learn(room: Room, recipe: Recipe, seed: int, module: Any, inputs: str, wher
 
 def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") -> None:
     from sartext.models.build import build_model, save_model
-    from sartext.training.engine import newest_state, weights_digest
+    from sartext.training.engine import weights_digest
+    from sartext.training.states import newest_state
 
     config = room.config
     folder = run_folder(config, room.model, recipe.name, seed)
@@ -263,7 +264,7 @@ def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") 
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu_seconds, 3),
                 "samples_per_second": round(count * training.batch_size / seconds, 3) if seconds else None,
-                "peak_memory_mb": _peak_memory_mb(where),
+                "peak_memory_mb": where.peak_memory_mb(),
             },
         )
     where.wait()
@@ -293,7 +294,7 @@ def train(
             if config.engine.processes > 1:
                 relaunch(config, model, [recipe.name for recipe in chosen], seeds, resume)
                 return
-        from sartext.training.engine import machine
+        from sartext.training.machine import machine
 
         room, where = Room(config, model), machine(config.engine)
         for seed in seeds:

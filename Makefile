@@ -5,6 +5,7 @@
 # make lint       what CI checks of form
 # make test       the tests
 # make test-system  those that need more than the product does: a language model behind a server, built from source (minutes)
+# make benchmark-captions  captioning beside open_clip's own, same tokens and how much faster (minutes)
 # make lock       resolve envs/requirements.in anew
 # make image      the container image of HEAD (containers/README.md); BASE=NAME@sha256:DIGEST names its base
 # make image-smoke  the smoke profile inside it, with no network
@@ -14,8 +15,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.locked
 SYSTEM_STAMP := .venv-system/.locked
+BENCHMARKS_STAMP := .venv-benchmarks/.locked
 
-.PHONY: setup locked reproduce smoke samples lint format test test-system lock image image-smoke clean
+.PHONY: setup locked reproduce smoke samples lint format test test-system benchmark-captions lock image image-smoke clean
 
 SYNC = $(UV) pip sync -q --compile-bytecode --require-hashes envs/requirements.lock && \
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
@@ -72,11 +74,22 @@ $(SYSTEM_STAMP): envs/system.lock $(STAMP)
 test-system: locked $(SYSTEM_STAMP)
 	$(BIN)/pytest tests/system
 
+# open_clip's beam search needs an older transformers than the product has
+$(BENCHMARKS_STAMP): envs/benchmarks.lock $(STAMP)
+	test -x .venv-benchmarks/bin/python || $(PYTHON) -m venv .venv-benchmarks
+	$(UV) pip sync -q --python .venv-benchmarks/bin/python --require-hashes envs/benchmarks.lock
+	@touch $@
+
+benchmark-captions: $(BENCHMARKS_STAMP)
+	PYTHONPATH=src .venv-benchmarks/bin/python tests/benchmarks/caption_decoding.py
+
 lock: $(STAMP)
 	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 		envs/requirements.in -o envs/requirements.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 		envs/system.in -o envs/system.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+		envs/benchmarks.in -o envs/benchmarks.lock
 
 image:
 	@containers/build.sh
@@ -85,4 +98,4 @@ image-smoke:
 	@containers/smoke.sh
 
 clean:
-	rm -rf .venv .venv-system .snakemake
+	rm -rf .venv .venv-system .venv-benchmarks .snakemake

@@ -46,7 +46,20 @@ def _read(paths: Sequence[Path], size: int, modality: "Modality") -> "Images":
 @click.command()
 @click.argument("checkpoint")
 @click.argument("images", nargs=-1, required=True, type=_PATH)
-@click.option("--beams", type=click.IntRange(min=1), default=6, show_default=True, help="1 is greedy.")
+@click.option("--beams", type=click.IntRange(min=1), help="1 is greedy (default 6).")
+@click.option("--length-penalty", type=float, help="Exponent of length in a beam's score (default 1).")
+@click.option("--top-k", type=click.IntRange(min=1), help="Draw words, from so many likeliest.")
+@click.option(
+    "--top-p",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    help="Draw words, from the likeliest of this probability together.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Draw words; below 1 the likely ones more often.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @click.option("--max-tokens", type=click.IntRange(min=6), default=40, show_default=True)
 @click.option("--out", type=_PATH, help="COCO result file to write; else one line an image is printed.")
 @_MODALITY
@@ -54,18 +67,38 @@ def _read(paths: Sequence[Path], size: int, modality: "Modality") -> "Images":
 def caption(
     checkpoint: str,
     images: tuple[Path, ...],
-    beams: int,
+    beams: int | None,
+    length_penalty: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    temperature: float | None,
+    seed: int,
     max_tokens: int,
     out: Path | None,
     modality: "Modality",
     device: str,
 ) -> None:
-    """Caption images with a CoCa checkpoint."""
+    """Caption images with a CoCa checkpoint: by beams, or drawn by --top-k, --top-p or --temperature."""
     from sartext.core.files import write_json
+
+    sampled = (top_k, top_p, temperature) != (None, None, None)
+    if sampled and (beams is not None or length_penalty is not None):
+        raise UserError(
+            "--top-k, --top-p and --temperature draw words, --beams and --length-penalty search; give either"
+        )
+    from sartext.models.decode import Sampling
     from sartext.models.loading import load_kind
 
     model = load_kind(checkpoint, ("coca",), device)
-    told = model.caption(_read(images, model.image_size, modality), beams, max_tokens, _BATCH)
+    told = model.caption(
+        _read(images, model.image_size, modality),
+        beams or (1 if sampled else 6),
+        max_tokens,
+        _BATCH,
+        length_penalty=1.0 if length_penalty is None else length_penalty,
+        sampling=Sampling(top_k, top_p or 1.0, temperature or 1.0) if sampled else None,
+        seed=seed,
+    )
     if out is None:
         for path, text in zip(images, told, strict=True):
             click.echo(f"{path}\t{text}")

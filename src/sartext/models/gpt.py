@@ -32,6 +32,9 @@ class Gpt:
     def answer(self, images: Images, questions: Sequence[str], max_tokens: int, batch_size: int) -> list[str]:
         """Answer one question about each image, greedily.
 
+        The images' queries and the prompts pass once, a batch at a time; then only each new token does:
+        transformers keeps keys and values whenever a prompt comes as embeddings.
+
         Args:
             images: uint8 (N, S, S, C), S `image_size`, C 1 or 3.
             questions: N texts.

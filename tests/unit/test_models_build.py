@@ -17,6 +17,7 @@ from sartext.models import Tokenizer, load, train_tokenizer
 from sartext.models.build import build_model, read_weights, save_model
 from sartext.models.loading import load_kind
 from sartext.models.prompts import Prompter
+from sartext.models.tokenizer import take_tokenizer
 
 TEXTS = ["There is a red square in the top left.", "white", "A square that is blue lies at the bottom right."]
 MODELS = ("clip", "coca", "gpt")
@@ -172,6 +173,55 @@ def test_an_unknown_key_of_an_architecture(folder: Path) -> None:
     wrong = {**ARCHITECTURES["clip"], "vision_cfg": {"layer": 1}}
     with pytest.raises(UserError, match=r"models\.clip\.architecture: .*layer"):
         build_model("clip", toy_config("clip", architecture=wrong), folder / "bpe", 0)
+
+
+@pytest.fixture(scope="module")
+def with_clips(folder: Path) -> Path:
+    """An export of each open_clip model with the tokenizer of OpenAI's CLIP."""
+    take_tokenizer("clip", folder / "clip-bpe")
+    for name in ("clip", "coca"):
+        model = build_model(name, toy_config(name), folder / "clip-bpe", 0)
+        (folder / f"{name}-openai").mkdir()
+        save_model(model, name, toy_config(name), folder / "clip-bpe", folder / f"{name}-openai")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["clip", "coca"])
+def test_open_clip_takes_its_own_tokenizer_where_a_model_has_it(with_clips: Path, name: str) -> None:
+    import open_clip
+
+    path = f"local-dir:{with_clips / f'{name}-openai'}"
+    module = open_clip.create_model_and_transforms(path)[0].eval()
+    tokenizer = open_clip.get_tokenizer(path)
+    assert type(tokenizer).__name__ == "SimpleTokenizer"
+    with torch.no_grad():
+        theirs = module.encode_text(tokenizer(TEXTS), normalize=True).numpy()
+    ours: Any = load(with_clips / f"{name}-openai")
+    np.testing.assert_allclose(ours.encode_texts(TEXTS, 2), theirs, atol=1e-5)
+    ids = Tokenizer.load(with_clips / "clip-bpe").encode(TEXTS, 32)
+    np.testing.assert_array_equal(ours.codec.encode(TEXTS, 32), ids)
+
+
+def test_a_tokenizer_that_does_not_fit(with_clips: Path, tmp_path: Path) -> None:
+    small = {**ARCHITECTURES["clip"], "text_cfg": {**ARCHITECTURES["clip"]["text_cfg"], "vocab_size": 360}}
+    with pytest.raises(UserError, match=r"models\.clip: the tokenizer has 49408 entries .* vocab_size 360"):
+        build_model("clip", toy_config("clip", architecture=small), with_clips / "clip-bpe", 0)
+    with pytest.raises(UserError, match=r"models\.gpt\.tokenizer: has no token for an image"):
+        build_model("gpt", toy_config("gpt"), with_clips / "clip-bpe", 0)
+    train_tokenizer(toy_texts(), 300, tmp_path / "smaller")
+    more = [f"pier {number} and pier {number}" for number in range(100, 900)]
+    train_tokenizer([*toy_texts(), *more], 500, tmp_path / "larger")
+    for name in MODELS:
+        copy = tmp_path / name
+        shutil.copytree(with_clips / name, copy)
+        for size, told in (
+            ("smaller", "end has id 299, its configuration says"),
+            ("larger", "its tokenizer has 500 entries, its weights 3"),
+        ):
+            shutil.copy(tmp_path / size / "tokenizer.json", copy / "tokenizer.json")
+            with pytest.raises(UserError, match=told) as caught:
+                load(copy)
+            assert "\n" not in str(caught.value)
 
 
 def _damage(folder: Path, how: str) -> None:

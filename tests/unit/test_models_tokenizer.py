@@ -1,5 +1,6 @@
 """The vocabulary: any text comes back, other libraries read it alike, equal texts give equal bytes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_toy import toy_config, toy_set, toy_texts
 
+from sartext.core.config import parse_config
 from sartext.core.errors import UserError
 from sartext.core.files import list_files
 from sartext.core.records import Caption
 from sartext.core.tables import write_records
-from sartext.models.tokenizer import Tokenizer, train_tokenizer
-from sartext.models.vocabulary import learn_vocabulary, vocabulary_texts
+from sartext.models.tokenizer import Tokenizer, take_tokenizer, train_tokenizer
+from sartext.models.vocabulary import make_vocabularies, vocabulary_texts
 
 
 @pytest.fixture(scope="module")
@@ -122,4 +124,81 @@ def test_a_profile_learns_from_training_texts_alone(tmp_path: Path, monkeypatch:
     assert "There are 8 ships." not in texts
     assert "There are 19 ships." not in texts
     assert len(texts) == 16 * 2 + 16 * 2 + 16
-    assert Tokenizer.load(learn_vocabulary(config)).size <= config.vocabulary
+    assert Tokenizer.load(make_vocabularies(config)[0]).size <= config.vocabulary
+
+
+def _hub_form(folder: Path, **keys: object) -> Path:
+    """A tokenizer in the form of Phi-2's: byte-level pieces, one token that both starts and ends a text."""
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    backend = Backend(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=300, show_progress=False, initial_alphabet=alphabet)
+    backend.train_from_iterator(toy_texts(), trainer)
+    backend.add_special_tokens(["<|endoftext|>"])
+    folder.mkdir()
+    backend.save(str(folder / "tokenizer.json"))
+    said = {"bos_token": "<|endoftext|>", "eos_token": {"content": "<|endoftext|>"}, **keys}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+    return folder
+
+
+def test_a_hub_tokenizer_gets_the_tokens_it_lacks(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    take_tokenizer(str(_hub_form(tmp_path / "phi")), tmp_path / "ours")
+    taken = Tokenizer.load(tmp_path / "ours")
+    end = taken.size - 3
+    assert (taken.start, taken.end, taken.pad, taken.image) == (end, end, end + 1, end + 2)
+    text = "There is a Red square.\nTwo ships?"
+    assert taken.decode(taken.pieces(text)) == "There is a Red square. Two ships?"
+    theirs = AutoTokenizer.from_pretrained(tmp_path / "ours")
+    assert theirs(text).input_ids == [end, *taken.pieces(text), end]
+    assert theirs.pad_token_id == taken.pad
+    assert theirs.convert_tokens_to_ids("<image>") == taken.image
+    row = taken.encode([text], 40)[0]
+    assert list(row[: len(taken.pieces(text)) + 2]) == theirs(text).input_ids
+    assert set(row[len(taken.pieces(text)) + 2 :]) == {taken.pad}
+
+
+def test_clips_tokenizer_is_open_clips(tmp_path: Path) -> None:
+    from open_clip.tokenizer import SimpleTokenizer
+
+    take_tokenizer("clip", tmp_path / "clip")
+    taken = Tokenizer.load(tmp_path / "clip")
+    texts = ["There are 3 ships!", "Caf\u00e9 &amp; \u6e2f", "", "a harbor " * 60]
+    theirs = SimpleTokenizer(context_length=77)
+    np.testing.assert_array_equal(taken.encode(texts[:3], 77), theirs(texts[:3]).numpy())
+    np.testing.assert_array_equal(taken.encode(texts[3:], 77)[0], theirs(texts[3:]).numpy()[0])
+    assert (taken.size, taken.start, taken.end, taken.pad) == (49408, 49406, 49407, 0)
+    assert taken.decode(taken.encode(texts[:1], 77)[0][1:]) == "there are 3 ships !"
+    assert taken.same_as(Tokenizer.load(tmp_path / "clip"))
+
+
+def test_a_profile_takes_what_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No text is read where no model has a learned vocabulary."""
+    monkeypatch.chdir(tmp_path)
+    raw = toy_config("gpt").model_dump(mode="json")
+    raw["models"]["gpt"]["tokenizer"] = str(_hub_form(tmp_path / "phi"))
+    (folder,) = make_vocabularies(parse_config(raw, "toy"))
+    assert folder == Path("results/toy/tokenizers/gpt")
+    assert Tokenizer.load(folder).image is not None
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [({"eos_token": None}, "eos_token: None"), ({"eos_token": "<end>"}, "eos_token: '<end>'")],
+)
+def test_a_hub_tokenizer_without_an_end(tmp_path: Path, keys: dict[str, object], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        take_tokenizer(str(_hub_form(tmp_path / "phi", **keys)), tmp_path / "ours")
+
+
+def test_no_such_hub_tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"no/such: no such folder, and the hub gives none") as caught:
+        take_tokenizer("no/such", tmp_path / "ours")
+    assert "\n" not in str(caught.value)

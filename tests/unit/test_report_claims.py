@@ -90,7 +90,7 @@ def test_a_random_base_is_not_tested() -> None:
 
 def test_a_pretrained_base_is_tested() -> None:
     models = real().model_dump(mode="json")["models"]
-    models["gpt"]["architecture"]["pretrained"] = "laion2b"
+    models["gpt"]["base"] = [{"path": "weights/phi-2.safetensors"}]
     judged = verdict(real(models=models), claim("order", needs=["pretrained base"]), 30, 10)
     assert judged.verdict == "reproduced"
 

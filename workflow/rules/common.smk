@@ -6,10 +6,11 @@ from sartext.core.config import parse_config, save_config
 from sartext.core.environment import check_environment
 from sartext.core.errors import UserError
 from sartext.core.files import digest_json, list_files, read_json, sha256_file
-from sartext.core.preflight import check_benchmark, check_disk, check_sources, files_digest
+from sartext.core.preflight import check_benchmark, check_disk, check_sources, check_weights, files_digest
 from sartext.core.provenance import PROJECT_ROOT, code_digest, provenance
 from sartext.core.runlock import hold_folder, inside_run, job_prefix
 from sartext.dataset.merge import sources_of
+from sartext.models.vocabulary import LEARNED, tokenizer_folder
 
 # the environment that runs Snakemake also runs its jobs, activated or not; jobs in the image have the image's, and
 # this checkout's code
@@ -40,6 +41,7 @@ try:
     if workflow.is_main_process and not inside_run():
         check_environment()
         check_sources(CFG)
+        check_weights(CFG)
         check_benchmark(CFG)
         check_disk(CFG)
 except UserError as error:
@@ -99,10 +101,26 @@ def source_digest(wildcards):
 
 
 def model_digest(name):
-    """Digest of what a model's weights depend on: not its name in tables, its tasks, or how many seeds there are."""
-    entry = CFG.model(name).model_dump(mode="json", exclude={"title": True, "tasks": True})
+    """Digest of what a model's weights depend on: not its name in tables, its tasks, how many seeds there are, or what
+    it is evaluated beside."""
+    left_out = {"title": True, "tasks": True, "released": True, "base": {"__all__": {"obtain"}}}
+    entry = CFG.model(name).model_dump(mode="json", exclude=left_out)
     entry["training"].pop("seeds")
     return digest_json([entry, CFG.engine.arithmetic, SETTINGS["images"]["size"]])[:16]
+
+
+def released_digest(name, row):
+    """Digest of what a row of released weights is read from and as."""
+    model = CFG.model(name)
+    given = model.released[row].model_dump(mode="json", exclude={"title", "obtain"})
+    return digest_json(
+        [given, model.architecture, model.context_length, model.tokenizer, SETTINGS["images"]["size"]]
+    )[:16]
+
+
+def vocabulary_file(name):
+    """A model's vocabulary: the learned one, or its own."""
+    return (tokenizer_folder(CFG, name) / "tokenizer.json").as_posix()
 
 
 def reference_digest():
@@ -137,31 +155,28 @@ PREDICTION_FILES = {
 }
 
 
-def predictions(task, model, seed):
-    """A model's prediction files on a task, of every recipe."""
-    return [
-        f"{RESULTS}/predictions/{task}/{model}/{recipe}/{seed}/{PREDICTION_FILES[task]}"
-        for recipe in CFG.recipes
-    ]
+def predictions(task, model, seed, rows=CFG.recipes):
+    """A model's prediction files on a task, of every recipe or of other rows."""
+    return [f"{RESULTS}/predictions/{task}/{model}/{row}/{seed}/{PREDICTION_FILES[task]}" for row in rows]
 
 
 def trained(name):
-    """The `run.json` of every checkpoint of a model."""
+    """The `run.json` of every checkpoint of a model, released weights among them."""
     return [
-        f"{RESULTS}/checkpoints/{name}/{recipe}/{seed}/run.json"
-        for recipe in CFG.recipes
-        for seed in CFG.model(name).training.seeds
+        f"{RESULTS}/checkpoints/{name}/{row}/{seed}/run.json"
+        for row, seeds in CFG.rows(name)
+        for seed in seeds
     ]
 
 
 def scores(task):
-    """The score files of a task: every model set to it, every recipe and seed."""
+    """The score files of a task: every model set to it, every recipe and seed, and released weights."""
     return [
-        f"{RESULTS}/scores/{task}/{name}/{recipe}/{seed}/score.json"
+        f"{RESULTS}/scores/{task}/{name}/{row}/{seed}/score.json"
         for name, model in CFG.models.items()
         if task in model.tasks
-        for recipe in CFG.recipes
-        for seed in model.training.seeds
+        for row, seeds in CFG.rows(name)
+        for seed in seeds
     ]
 
 

@@ -81,6 +81,59 @@ for name, model in CFG.models.items():
             "sartext predict --config {params.config} --model-name {params.model} {params.recipes}"
             " --seed {wildcards.seed} > {log} 2>&1"
 
+    for row in CFG.released(name):
+
+        rule:
+            name:
+                f"predict_{name}_{row}"
+            input:
+                benchmark=f"{RESULTS}/benchmark.json",
+                checkpoint=f"{RESULTS}/checkpoints/{name}/{row}/0/run.json",
+            output:
+                [path for task in model.tasks for path in predictions(task, name, 0, [row])],
+            log:
+                f"{RESULTS}/logs/predict/{name}.{row}.log",
+            benchmark:
+                f"{RESULTS}/benchmarks/predict/{name}.{row}.tsv"
+            threads: CFG.engine.threads
+            params:
+                config=CONFIG,
+                model=name,
+                row=row,
+                code=code_digest("sartext.evaluation.predict"),
+                settings=settings(
+                    "evaluation.beams", "evaluation.caption_length", "evaluation.answer_length", "images"
+                ),
+            shell:
+                "sartext predict --config {params.config} --model-name {params.model} --recipe {params.row} --seed 0"
+                " > {log} 2>&1"
+
+        for task in model.tasks:
+
+            rule:
+                name:
+                    f"score_{task}_{name}_{row}"
+                input:
+                    benchmark=f"{RESULTS}/benchmark.json",
+                    predictions=predictions(task, name, 0, [row]),
+                output:
+                    f"{RESULTS}/scores/{task}/{name}/{row}/0/score.json",
+                log:
+                    f"{RESULTS}/logs/score/{task}.{name}.{row}.log",
+                benchmark:
+                    f"{RESULTS}/benchmarks/score/{task}.{name}.{row}.tsv"
+                params:
+                    config=CONFIG,
+                    task=task,
+                    model=name,
+                    row=row,
+                    code=code_digest("sartext.evaluation.score"),
+                    settings=CFG.digest(),
+                    lock=LOCK,
+                shell:
+                    "sartext score task --config {params.config} --task {params.task} --model {params.model}"
+                    " --recipe {params.row} --seed 0 > {log} 2>&1"
+
 
 rule score:
     input:

@@ -8,7 +8,7 @@ rule tokenizer:
         f"{RESULTS}/stage1/questions.parquet",
         [path for path in CAPTIONS if not path.endswith(".pair.parquet")],
     output:
-        f"{RESULTS}/tokenizer/tokenizer.json",
+        sorted({vocabulary_file(name) for name in CFG.models}),
     log:
         f"{RESULTS}/logs/tokenizer.log",
     benchmark:
@@ -17,6 +17,9 @@ rule tokenizer:
         config=CONFIG,
         code=code_digest("sartext.models.vocabulary"),
         settings=settings("vocabulary"),
+        taken=digest_json(
+            {name: model.tokenizer for name, model in CFG.models.items() if model.tokenizer != LEARNED}
+        )[:16],
     shell:
         "sartext tokenizer --config {params.config} > {log} 2>&1"
 
@@ -31,7 +34,7 @@ for name in CFG.models:
         name:
             f"train_{name}_stage1"
         input:
-            tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
+            tokenizer=vocabulary_file(name),
             scenes=f"{RESULTS}/stage1/scenes.parquet",
             captions=f"{RESULTS}/stage1/captions.parquet",
             questions=f"{RESULTS}/stage1/questions.parquet",
@@ -57,7 +60,7 @@ for name in CFG.models:
         name:
             f"train_{name}_stage2"
         input:
-            tokenizer=f"{RESULTS}/tokenizer/tokenizer.json",
+            tokenizer=vocabulary_file(name),
             optical=(
                 f"{RESULTS}/checkpoints/{name}/optical/{{seed}}/run.json" if "optical" in CFG.recipes else []
             ),
@@ -86,3 +89,27 @@ for name in CFG.models:
         shell:
             "sartext train --config {params.config} --model {params.model} {params.recipes} --seed {wildcards.seed}"
             " --resume > {log} 2>&1"
+
+    for row, given in CFG.released(name).items():
+
+        rule:
+            name:
+                f"release_{name}_{row}"
+            input:
+                tokenizer=vocabulary_file(name),
+                weights=given.path,
+            output:
+                f"{RESULTS}/checkpoints/{name}/{row}/0/run.json",
+            log:
+                f"{RESULTS}/logs/train/{name}.{row}.log",
+            benchmark:
+                f"{RESULTS}/benchmarks/train/{name}.{row}.tsv"
+            params:
+                config=CONFIG,
+                code=code_digest("sartext.training"),
+                model=name,
+                row=row,
+                settings=released_digest(name, row),
+            shell:
+                "sartext train --config {params.config} --model {params.model} --recipe {params.row} --seed 0"
+                " > {log} 2>&1"

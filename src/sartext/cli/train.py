@@ -10,13 +10,12 @@ _CONFIG = click.option("--config", type=click.Path(path_type=Path), required=Tru
 @click.command()
 @_CONFIG
 def tokenizer(config: Path) -> None:
-    """Learn the byte-pair vocabulary of all models from a profile's training texts."""
+    """Learn the byte-pair vocabulary of a profile's training texts, and take over those it names."""
     from sartext.core.config import load_config
-    from sartext.models.vocabulary import learn_vocabulary
+    from sartext.models.vocabulary import make_vocabularies
 
-    profile = load_config(config)
-    folder = learn_vocabulary(profile)
-    click.echo(f"{folder}: written")
+    for folder in make_vocabularies(load_config(config)):
+        click.echo(f"{folder}: written")
 
 
 @click.command()
@@ -37,7 +36,8 @@ def tokenizer(config: Path) -> None:
 def train(config: Path, model: str, recipes: tuple[str, ...], seeds: tuple[int, ...], resume: bool) -> None:
     """Train a model by one or several recipes and seeds, in one process.
 
-    Recipes: base (not trained), optical, sar, sar-matched, joint, two-stage (goes on from optical).
+    Recipes: base (not trained), optical, sar, sar-matched, joint, two-stage (goes on from optical), and the
+    profile's released weights by their names, such as published (not trained, seed 0).
     """
     from sartext.core.config import load_config
     from sartext.training import train as train_runs

@@ -45,6 +45,8 @@ TaskName = Literal["osdataset_retrieval", "hrsid_retrieval", "captioning", "vqa"
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RowName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
 DEFAULT_SAMPLES = "../shared/samples"
 CONFIG_FOLDER = Path(sartext.__file__).resolve().parents[2] / "config"
@@ -329,6 +331,64 @@ class TrainingConfig(_Strict):
     )
 
 
+class WeightsConfig(_Strict):
+    """A file of weights made elsewhere: safetensors, or tensors that torch reads without running code."""
+
+    path: str | None = Field(default=None, description="the file, where it lies here")
+    hub: str | None = Field(
+        default=None,
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="repository of the Hugging Face hub; with `file`",
+    )
+    file: str | None = Field(default=None, description="file of that repository")
+    revision: str | None = Field(default=None, description="commit of that repository; none: its newest")
+    digest: Digest | None = Field(
+        default=None,
+        description="SHA-256 of the file; another one is refused before it is read; none: not known",
+    )
+    take: list[str] = Field(
+        default=[], description="beginnings of the names in the file that are taken; none: all"
+    )
+    into: str = Field(default="", description="what is put before those names, such as language_model.")
+    obtain: str = Field(default="", description="where the file comes from, said when it is missing")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "WeightsConfig":
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("expected either path or hub")
+        if (self.hub is None) != (self.file is None):
+            raise ValueError("hub and file go together")
+        return self
+
+
+class LoraConfig(_Strict):
+    """LoRA of GPT's text model (Hu et al. 2021): a matrix of low rank is learned beside a frozen one."""
+
+    rank: Positive = Field(description="rank of the added matrices")
+    alpha: Annotated[float, Field(gt=0)] = Field(description="they count alpha / rank times")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, description="of their input")
+    targets: Annotated[list[str], Field(min_length=1)] = Field(
+        description="layers of the text model that get them, by the last part of their names"
+    )
+
+
+class ReleasedConfig(_Strict):
+    """Released weights of the same kind of model, evaluated on its tasks and never trained."""
+
+    title: str = Field(description="name as written in tables")
+    path: str | None = Field(
+        default=None, description="the file, where it lies here; none: left out of the run"
+    )
+    digest: Digest | None = Field(
+        default=None,
+        description="SHA-256 of the file; another one is refused before it is read; none: not known",
+    )
+    architecture: dict[str, Any] | None = Field(
+        default=None, description="as the model's, where theirs differs; or a name in config/models"
+    )
+    obtain: str = Field(description="where the file comes from, said when it is missing")
+
+
 class ModelConfig(_Strict):
     """One of the three models."""
 
@@ -336,9 +396,33 @@ class ModelConfig(_Strict):
     architecture: dict[str, Any] = Field(
         description="open_clip model_cfg, or BLIP-2's configs; or a name in config/models"
     )
+    tokenizer: str = Field(
+        default="learned",
+        description=(
+            "learned (`vocabulary` entries, from the run's texts), clip (that of OpenAI's CLIP), or folder "
+            "or hub id of a Hugging Face tokenizer"
+        ),
+    )
     context_length: Positive = Field(description="tokens of a text, start and end included")
+    base: list[WeightsConfig] = Field(
+        default=[], description="weights that its recipes start from; none: drawn by the run's seed"
+    )
+    fresh: list[str] = Field(
+        default=[], description="patterns of parameters that `base` does not hold; they are drawn by the seed"
+    )
+    frozen: list[str] = Field(
+        default=[],
+        description=(
+            "GPT: patterns of parameters that are not trained, and held in bfloat16; the last that fits "
+            "counts, and one that starts with ! means trained"
+        ),
+    )
+    lora: LoraConfig | None = Field(default=None, description="GPT: LoRA of its text model; none: no LoRA")
     training: TrainingConfig
     tasks: list[TaskName] = Field(description="benchmark tasks it is evaluated on")
+    released: dict[RowName, ReleasedConfig] = Field(
+        default={}, description="rows of released weights; published: those of the paper's authors"
+    )
 
 
 class EngineConfig(_Strict):
@@ -436,6 +520,12 @@ class Config(_Strict):
             raise ValueError(
                 "models: a source uses the pair branch, which needs 'coca' to caption its optical twins"
             )
+        for name, model in self.models.items():
+            if name != "gpt" and (model.frozen or model.lora):
+                raise ValueError(f"models.{name}: frozen and lora are for gpt only")
+            taken = sorted(set(model.released) & set(typing.get_args(RecipeName)))
+            if taken:
+                raise ValueError(f"models.{name}.released: {taken[0]!r} is a recipe; choose another name")
         if "two-stage" in self.recipes and "optical" not in self.recipes:
             raise ValueError("recipes: 'two-stage' starts from 'optical'; name both")
         if "optical" not in self.recipes and any("pair" in source.branches for source in self.sources):
@@ -457,6 +547,21 @@ class Config(_Strict):
             if key == name:
                 return model
         raise UserError(f"{self.profile}: no model {name!r}; expected one of {', '.join(self.models)}")
+
+    def released(self, name: str) -> dict[str, ReleasedConfig]:
+        """Return the released weights that a model is evaluated beside: those with a path."""
+        return {row: entry for row, entry in self.model(name).released.items() if entry.path is not None}
+
+    def rows(self, name: str) -> list[tuple[str, list[int]]]:
+        """Return a model's rows: recipes with their seeds, then released weights, with seed 0."""
+        seeds = list(self.model(name).training.seeds)
+        trained: list[tuple[str, list[int]]] = [(recipe, seeds) for recipe in self.recipes]
+        return [*trained, *((row, [0]) for row in self.released(name))]
+
+    def row_title(self, name: str, row: str) -> str:
+        """Return the title of a model, or of released weights, as written in tables."""
+        model = self.model(name)
+        return model.released[row].title if row in model.released else model.title
 
     @property
     def results(self) -> Path:
@@ -508,6 +613,14 @@ def _referenced(folder: Path, name: Any, where: str, kind: str) -> dict[str, Any
     return content
 
 
+def _with_architecture(entry: Any, where: str, folder: Path) -> Any:
+    """A model's entry with the file of its architecture in place of the name."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("architecture"), str):
+        return entry
+    known = _referenced(folder, entry["architecture"], f"{where}.architecture", "models")
+    return {**entry, "architecture": known}
+
+
 def resolve(raw: Any, origin: str, folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
     """Put the files that a raw profile refers to in place of their names.
 
@@ -530,9 +643,13 @@ def resolve(raw: Any, origin: str, folder: Path = CONFIG_FOLDER) -> dict[str, An
     if isinstance(raw.get("models"), dict):
         models = {}
         for name, entry in raw["models"].items():
-            if isinstance(entry, dict) and isinstance(entry.get("architecture"), str):
-                where = f"{origin}: models.{name}.architecture"
-                entry = {**entry, "architecture": _referenced(folder, entry["architecture"], where, "models")}
+            entry = _with_architecture(entry, f"{origin}: models.{name}", folder)
+            if isinstance(entry, dict) and isinstance(entry.get("released"), dict):
+                rows = {
+                    row: _with_architecture(weights, f"{origin}: models.{name}.released.{row}", folder)
+                    for row, weights in entry["released"].items()
+                }
+                entry = {**entry, "released": rows}
             models[name] = entry
         resolved["models"] = models
     return resolved

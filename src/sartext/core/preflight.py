@@ -40,6 +40,33 @@ def check_sources(config: Config) -> None:
             require_source(source)
 
 
+def require_weights(path: str, obtain: str) -> Path:
+    """Return a file of weights made elsewhere.
+
+    Raises:
+        UserError: it is not there; says how to obtain it.
+    """
+    found = Path(path)
+    if not found.is_file():
+        told = f"to get it: {obtain}" if obtain else "get it"
+        raise UserError(f"{found}: no such file of weights; {told}; then put it there, or set its 'path'")
+    return found
+
+
+def check_weights(config: Config) -> None:
+    """Check that the weights that models start from, and released ones, are there where a path names them.
+
+    Raises:
+        UserError: see `require_weights`.
+    """
+    for name, model in config.models.items():
+        for weights in model.base:
+            if weights.path is not None:
+                require_weights(weights.path, weights.obtain)
+        for row in config.released(name).values():
+            require_weights(str(row.path), row.obtain)
+
+
 def check_disk(config: Config, folder: Path | str = ".") -> None:
     """Check that `folder` has the free disk that the profile asks for, less what its results already use.
 

@@ -197,7 +197,7 @@ def predict_profile(config: Config, name: str, recipes: Sequence[str], seeds: Se
         UserError: no such model, recipe, checkpoint or task, or the benchmark was changed.
     """
     tasks = config.model(name).tasks
-    check_recipes(config, recipes)
+    check_recipes(config, name, recipes)
     benchmark = benchmark_folder(config)
     verify(benchmark)
     from sartext.models import load

@@ -321,7 +321,7 @@ def score_task(config: Config, task: str, model: str, recipe: str, seed: int, me
         "profile": config.profile,
         "data_note": config.data_note,
         "model": model,
-        "model_title": config.model(model).title,
+        "model_title": config.row_title(model, recipe),
         "recipe": recipe,
         "seed": seed,
         "benchmark": {"version": frozen.version, "digest": digest},
@@ -365,7 +365,7 @@ def score_profile(
         UserError: no such task, model or recipe, or a prediction is missing or bad.
     """
     config.model(model)
-    check_recipes(config, recipes)
+    check_recipes(config, model, recipes)
     with Meteor() as meteor:
         for task in tasks:
             for recipe in recipes:

@@ -180,10 +180,9 @@ def find_task(name: str, config: Config | None) -> Task:
     )
 
 
-def check_recipes(config: Config, recipes: Sequence[str]) -> None:
-    """Raise `UserError` for a recipe that the profile does not name."""
+def check_recipes(config: Config, model: str, recipes: Sequence[str]) -> None:
+    """Raise `UserError` for a recipe, or released weights, that the profile does not name for a model."""
+    known = [row for row, _ in config.rows(model)]
     for recipe in recipes:
-        if recipe not in config.recipes:
-            raise UserError(
-                f"{config.profile}: no recipe {recipe!r}; expected one of {', '.join(config.recipes)}"
-            )
+        if recipe not in known:
+            raise UserError(f"{config.profile}: no recipe {recipe!r}; expected one of {', '.join(known)}")

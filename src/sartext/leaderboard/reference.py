@@ -42,8 +42,8 @@ def score_places(config: Config) -> list[tuple[Path, tuple[str, str, str, int]]]
         (Path(task) / name / recipe / str(seed) / "score.json", (task, name, recipe, seed))
         for name, model in config.models.items()
         for task in model.tasks
-        for recipe in config.recipes
-        for seed in model.training.seeds
+        for recipe, seeds in config.rows(name)
+        for seed in seeds
     ]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sartext.models.clip import Clip
     from sartext.models.coca import Coca
     from sartext.models.gpt import Gpt
+    from sartext.models.tokenizer import Tokenizer
 
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 _EXPECTED = (
@@ -60,6 +61,28 @@ class _OpenClipCodec:
         return str(self.tokenizer.decode(kept)).strip()
 
 
+def _require_tokenizer(source: str | Path, tokenizer: "Tokenizer", entries: int, ids: dict[str, int]) -> None:
+    """`UserError` unless a vocabulary is the one that a checkpoint was made with, as far as its files tell.
+
+    Args:
+        source: the checkpoint.
+        tokenizer: the vocabulary beside it.
+        entries: rows of its token embedding.
+        ids: special tokens as the checkpoint's configuration has them, by name.
+    """
+    if tokenizer.size > entries:
+        raise UserError(
+            f"{source}: its tokenizer has {tokenizer.size} entries, its weights {entries}: it is another "
+            "model's; put its own tokenizer files there"
+        )
+    for name, found in ids.items():
+        if found != getattr(tokenizer, name):
+            raise UserError(
+                f"{source}: its tokenizer's {name} has id {getattr(tokenizer, name)}, its configuration says "
+                f"{found}: it is another model's; put its own tokenizer files there"
+            )
+
+
 def _wrap_open_clip(module: Any, codec: Any, device: str) -> "Clip | Coca":
     from open_clip.coca_model import CoCa
 
@@ -74,6 +97,12 @@ def _wrap_open_clip(module: Any, codec: Any, device: str) -> "Clip | Coca":
     if isinstance(module, CoCa):
         return Coca(module, codec, preprocess, context, device)
     return Clip(module, codec, preprocess, context, device)
+
+
+def _embedded(module: Any, unknown: int) -> int:
+    """Rows of an open_clip model's token embedding, or `unknown` if its text tower has none of that name."""
+    embedding = getattr(getattr(module, "text", module), "token_embedding", None)
+    return unknown if embedding is None else int(embedding.num_embeddings)
 
 
 def _load_open_clip_folder(folder: Path, device: str) -> "Clip | Coca":
@@ -93,6 +122,14 @@ def _load_open_clip_folder(folder: Path, device: str) -> "Clip | Coca":
     codec: Any
     if (folder / "tokenizer.json").is_file():
         codec = Tokenizer.load(folder)
+        text = config["model_cfg"].get("text_cfg")
+        ids = {"end": text.get("eos_id"), "pad": text.get("pad_id")} if isinstance(text, dict) else {}
+        _require_tokenizer(
+            folder,
+            codec,
+            _embedded(module, codec.size),
+            {name: found for name, found in ids.items() if isinstance(found, int)},
+        )
     else:
         codec = _OpenClipCodec(get_tokenizer(f"local-dir:{folder}"), getattr(module, "pad_id", 0))
     return _wrap_open_clip(module, codec, device)
@@ -116,8 +153,18 @@ def _load_blip2(source: str, device: str) -> "Gpt":
             f"{source}: transformers cannot load it ({_first_line(error)}); {_EXPECTED}"
         ) from None
     tokenizer = Tokenizer.load(folder)
-    if module.config.image_token_index != tokenizer.image:
-        raise UserError(f"{source}: its image token is not the vocabulary's <image>; export it again")
+    text = module.config.text_config
+    _require_tokenizer(
+        source,
+        tokenizer,
+        int(text.vocab_size),
+        {
+            "image": module.config.image_token_index,
+            "start": text.bos_token_id,
+            "end": text.eos_token_id,
+            "pad": text.pad_token_id,
+        },
+    )
     pixels = read_json(folder / "preprocessor_config.json", "how images are prepared")
     try:
         preprocess = Preprocess(

@@ -1,4 +1,7 @@
-"""What the vocabulary is learned from: the training texts of a profile that exist before SAR-TEXT does."""
+"""The vocabularies of a profile, and what the learned one is learned from.
+
+Those are the training texts that exist before SAR-TEXT does.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +10,7 @@ from sartext.core.config import Config
 from sartext.core.records import Branch
 from sartext.core.tables import read_captions, read_questions, read_scenes
 from sartext.models.prompts import question_text
-from sartext.models.tokenizer import train_tokenizer
+from sartext.models.tokenizer import take_tokenizer, train_tokenizer
 
 # captions of pairs are written by a model that needs the vocabulary
 _BRANCHES: tuple[Branch, ...] = ("a2c", "sa2c")
@@ -42,12 +45,29 @@ def vocabulary_texts(config: Config) -> Iterator[str]:
                         yield caption.caption
 
 
-def learn_vocabulary(config: Config) -> Path:
-    """Learn a profile's vocabulary and return its folder, ``results/P/tokenizer``.
+LEARNED = "learned"
+
+
+def tokenizer_folder(config: Config, model: str) -> Path:
+    """Where a model's vocabulary lies: the learned one is shared, one taken over is the model's own."""
+    shared = config.model(model).tokenizer == LEARNED
+    return config.results / "tokenizer" if shared else config.results / "tokenizers" / model
+
+
+def make_vocabularies(config: Config) -> list[Path]:
+    """Learn or take over the vocabularies of a profile's models, and return their folders.
 
     Raises:
-        UserError: a table is missing, or there are no training texts.
+        UserError: a table is missing, there are no training texts, or a named tokenizer is not to be had.
     """
-    folder = config.results / "tokenizer"
-    train_tokenizer(vocabulary_texts(config), config.vocabulary, folder)
-    return folder
+    folders = []
+    for name, model in config.models.items():
+        folder = tokenizer_folder(config, name)
+        if folder in folders:
+            continue
+        if model.tokenizer == LEARNED:
+            train_tokenizer(vocabulary_texts(config), config.vocabulary, folder)
+        else:
+            take_tokenizer(model.tokenizer, folder)
+        folders.append(folder)
+    return folders

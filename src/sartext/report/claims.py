@@ -111,7 +111,7 @@ def unmet(claim: Claim, config: Config) -> str:
         return "the sources are simulated"
     if "pretrained base" in claim.needs:
         model = next((entry for name, entry in config.models.items() if name == claim.model), None)
-        if model is not None and not model.architecture.get("pretrained"):
+        if model is not None and not model.base:
             return "the base model is random, not pretrained"
     return ""
 

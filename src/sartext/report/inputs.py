@@ -15,7 +15,7 @@ from sartext.leaderboard.scores import Score, check_board, read_score
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: a model, a recipe and a seed."""
+    """One training run: a model, a recipe and a seed; or released weights, by the name of their row."""
 
     model: str
     recipe: str
@@ -23,12 +23,12 @@ class Run:
 
 
 def runs(config: Config) -> list[Run]:
-    """Every training run a profile asks for, in its order."""
+    """Every training run a profile asks for, and its released weights, in its order."""
     return [
         Run(model, recipe, seed)
-        for model, entry in config.models.items()
-        for recipe in config.recipes
-        for seed in entry.training.seeds
+        for model in config.models
+        for recipe, seeds in config.rows(model)
+        for seed in seeds
     ]
 
 

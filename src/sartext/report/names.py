@@ -24,6 +24,12 @@ RECIPE_NOTES: dict[str, str] = {
     "published": "released weights",
 }
 
+
+def recipe_name(recipe: str) -> str:
+    """Return a recipe's name for readers; what is no recipe is released weights."""
+    return RECIPES.get(recipe, RECIPES["published"])
+
+
 TASKS: dict[str, str] = {
     "osdataset_retrieval": "Retrieval on OSdataset_512",
     "hrsid_retrieval": "Retrieval on HRSID",

@@ -17,12 +17,14 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Stage 1: optical", ("tokenizer", "train_stage1")),
     ("Stage 2: SAR-TEXT", ("train_stage2",)),
-    ("Evaluation", ("pull_benchmark", "draft_benchmark", "predict", "score")),
+    ("Evaluation", ("pull_benchmark", "draft_benchmark", "release", "predict", "score")),
     ("Tables and figures", ("standings", "drift", "rulegraph", "tables", "figures", "page", "index")),
 )
 _IGNORED = frozenset({"all", "reproduce"})
 _FOLDED = (
-    (r"predict_\w+", "predict"),
+    (r"predict_[\w-]+", "predict"),
+    (r"score_[\w-]+", "score"),
+    (r"release_[\w-]+", "release"),
     (r"train_\w+_(stage[12])", r"train_\1"),
     (r"table_\d+", "tables"),
     (r"figure_\d+", "figures"),

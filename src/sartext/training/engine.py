@@ -262,6 +262,10 @@ class Trainer:
         rounded = self._settings.precision == "bfloat16"
         held: dict[int, Tensor] = {}
         for parameter in model.parameters():
+            if not parameter.requires_grad and getattr(parameter, "ds_id", None) is None:
+                # nothing writes to it: no copy of what may be most of the model
+                held[id(parameter)] = parameter.detach().cpu()
+                continue
             exact = safe_get_full_fp32_param(parameter) if rounded and parameter.requires_grad else None
             if exact is None:
                 with GatheredParameters([parameter]):

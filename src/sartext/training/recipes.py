@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sartext.core.config import Config, RecipeName, TrainingConfig
+from sartext.core.config import Config, TrainingConfig
 from sartext.core.errors import UserError
 
 SetName = Literal["stage1", "sartext"]
@@ -22,12 +22,14 @@ class Recipe:
         samples: samples to see of each set; none: not trained.
         after: the recipe whose checkpoint it starts from; none: from the base weights of the seed.
         validated_on: the set whose val split gives its validation loss.
+        released: whether it is the released weights of that name.
     """
 
-    name: RecipeName
+    name: str
     samples: tuple[tuple[SetName, int], ...]
-    after: RecipeName | None = None
+    after: str | None = None
     validated_on: SetName = "sartext"
+    released: bool = False
 
     @property
     def total(self) -> int:
@@ -60,15 +62,17 @@ def chosen_recipes(config: Config, model: str, names: Sequence[str]) -> list[Rec
     """Return the recipes asked for, each after the one it starts from.
 
     Raises:
-        UserError: the profile has no such model or recipe.
+        UserError: the profile has no such model, recipe or released weights.
     """
-    training = config.model(model).training
+    training, released = config.model(model).training, config.released(model)
+    known = [row for row, _ in config.rows(model)]
     for name in names:
-        if name not in config.recipes:
-            raise UserError(
-                f"{config.profile}: no recipe {name!r}; expected one of {', '.join(config.recipes)}"
-            )
-    recipes = [find_recipe(name, training) for name in dict.fromkeys(names)]
+        if name not in known:
+            raise UserError(f"{config.profile}: no recipe {name!r}; expected one of {', '.join(known)}")
+    recipes = [
+        Recipe(name, (), released=True) if name in released else find_recipe(name, training)
+        for name in dict.fromkeys(names)
+    ]
     return sorted(recipes, key=lambda recipe: recipe.after is not None)
 
 

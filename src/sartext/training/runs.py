@@ -16,9 +16,11 @@ from sartext.core.errors import UserError
 from sartext.core.files import digest_json, list_files, read_json, sha256_file, write_json
 from sartext.core.provenance import code_digest
 from sartext.models.tokenizer import FILES, Tokenizer
+from sartext.models.vocabulary import tokenizer_folder
 from sartext.training.data import Mix, Pixels, TextSet, read_set, require_samples
 from sartext.training.launch import errors_told, is_rank, relaunch
 from sartext.training.recipes import Recipe, chosen_recipes, steps
+from sartext.training.watch import require_wandb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +66,7 @@ class Room:
     @property
     def tokenizer(self) -> Path:
         """Folder of the vocabulary."""
-        return self.config.results / "tokenizer"
+        return tokenizer_folder(self.config, self.model)
 
     def train_set(self, name: str) -> TextSet:
         """The training split of a set; `UserError` if it is empty."""
@@ -109,6 +111,7 @@ class Room:
             {
                 "architecture": entry["architecture"],
                 "context_length": entry["context_length"],
+                "adapted": [entry["frozen"], entry["lora"]],
                 "training": {key: value for key, value in entry["training"].items() if key != "seeds"},
                 "engine": self.config.engine.arithmetic,
                 "image_size": self.config.images.size,
@@ -123,18 +126,33 @@ class Room:
         )
 
 
+def _check_batch(config: Config, model: str) -> None:
+    """`UserError` if a batch cannot be shared out equally."""
+    training, processes = config.model(model).training, config.engine.processes
+    where = f"{config.profile}: models.{model}.training"
+    if training.batch_size % processes:
+        raise UserError(
+            f"{where}.batch_size {training.batch_size} is not a multiple of engine.processes {processes}; "
+            "make it one"
+        )
+    share = training.batch_size // processes
+    if training.micro_batch_size and share % training.micro_batch_size:
+        raise UserError(
+            f"{where}.micro_batch_size {training.micro_batch_size} does not divide a process's share of "
+            f"{share} (batch_size over engine.processes); make it do so"
+        )
+
+
 def check(config: Config, model: str, recipes: Sequence[Recipe], seeds: Sequence[int]) -> None:
     """Find the user's mistakes before anything heavy is loaded.
 
     Raises:
         UserError: see `train`.
     """
-    training, engine = config.model(model).training, config.engine
-    if training.batch_size % engine.processes:
-        raise UserError(
-            f"{config.profile}: models.{model}.training.batch_size {training.batch_size} is not a multiple "
-            f"of engine.processes {engine.processes}; make it one"
-        )
+    if any(recipe.released for recipe in recipes) and list(seeds) != [0]:
+        raise UserError(f"{config.profile}: released weights have no seed; give --seed 0 with them")
+    _check_batch(config, model)
+    require_wandb(config.engine)
     room = Room(config, model)
     Tokenizer.load(room.tokenizer)
     planned = {recipe.name for recipe in recipes}
@@ -152,20 +170,34 @@ def check(config: Config, model: str, recipes: Sequence[Recipe], seeds: Sequence
                 )
 
 
-def _start_weights(room: Room, recipe: Recipe, seed: int, module: Any) -> None:
-    """Give a module the weights its recipe starts from; it has the seed's base weights already."""
+def _start_weights(room: Room, recipe: Recipe, seed: int, module: Any) -> str:
+    """Give a module the weights its recipe starts from; it has the base weights already. Return their digest.
+
+    Raises:
+        UserError: the checkpoint it goes on from was changed, is damaged, or is of another architecture or
+            vocabulary.
+    """
+    from sartext.training.engine import weights_digest
+
     if recipe.after is None:
-        return
-    from sartext.models.build import read_weights
+        return weights_digest(module.state_dict())
+    from sartext.models.build import go_on_from
 
     folder = run_folder(room.config, room.model, recipe.after, seed)
-    try:
-        module.load_state_dict(read_weights(folder))
-    except RuntimeError as error:
+    said = read_json(folder / "run.json", "a run's summary")
+    vocabulary = folder / "tokenizer.json"
+    if vocabulary.is_file() and not Tokenizer.load(folder).same_as(Tokenizer.load(room.tokenizer)):
         raise UserError(
-            f"{folder}: not a checkpoint of this architecture ({str(error).splitlines()[0]}); "
+            f"{vocabulary}: another vocabulary than {room.tokenizer}; train {recipe.after} again with that"
+        )
+    go_on_from(module, folder)
+    start = weights_digest(module.state_dict())
+    if not isinstance(said, dict) or said.get("weights_at_end") != start:
+        raise UserError(
+            f"{folder}: its weights are not those that its run.json says it ended with: they were changed; "
             f"train {recipe.after} again"
-        ) from None
+        )
+    return start
 
 
 def _clear(folder: Path) -> None:
@@ -224,15 +256,16 @@ def _learn(room: Room, recipe: Recipe, seed: int, module: Any, inputs: str, wher
 
 
 def _run(room: Room, recipe: Recipe, seed: int, resume: bool, where: "Machine") -> None:
-    from sartext.models.build import build_model, save_model
+    from sartext.models.build import build_model, released_config, save_model
     from sartext.training.engine import weights_digest
     from sartext.training.states import newest_state
 
+    if recipe.released:
+        room = Room(released_config(room.config, room.model, recipe.name), room.model)
     config = room.config
     folder = run_folder(config, room.model, recipe.name, seed)
     module = build_model(room.model, config, room.tokenizer, seed)
-    _start_weights(room, recipe, seed, module)
-    start = weights_digest(module.state_dict())
+    start = _start_weights(room, recipe, seed, module)
     inputs = room.inputs(recipe, seed, start)
     if resume and _finished(folder, inputs):
         return

@@ -12,7 +12,7 @@ from sartext.report.inputs import (
     read_optional,
     runs,
 )
-from sartext.report.names import RECIPES, TASK_SHORT
+from sartext.report.names import TASK_SHORT, recipe_name
 from sartext.report.table import Cell, Column, NotApplicable, NotThere, Number, Row, Table
 
 _COLUMNS = (
@@ -115,8 +115,8 @@ def _run_rows(config: Config) -> list[Row]:
     """Training runs, then predictions of each task: means over seeds, peaks the largest."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for run in runs(config):
-        title = config.models[run.model].title  # type: ignore[index]
-        places = [("Training runs", f"{title}, {RECIPES[run.recipe]}", checkpoint_folder(config, run))]
+        title = config.row_title(run.model, run.recipe)
+        places = [("Training runs", f"{title}, {recipe_name(run.recipe)}", checkpoint_folder(config, run))]
         for task in config.models[run.model].tasks:  # type: ignore[index]
             name = f"{title}, {TASK_SHORT[task]}"
             places.append(("Predictions", name, prediction_folder(config, task, run)))

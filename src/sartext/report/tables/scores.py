@@ -5,7 +5,7 @@ from sartext.core.records import QUESTION_TYPES
 from sartext.leaderboard.scores import Measured, Score
 from sartext.leaderboard.standings import summarise
 from sartext.report.inputs import choose, load_scores
-from sartext.report.names import METRICS, RECIPE_NOTES, RECIPES, TASKS
+from sartext.report.names import METRICS, RECIPE_NOTES, RECIPES, TASKS, recipe_name
 from sartext.report.table import Cell, Column, NotThere, Row, Table, measure
 
 _ENTRY = (
@@ -22,16 +22,18 @@ _INTERVALS = (
 def seeds_note(config: Config) -> str:
     """What the recipes of a profile are, in one sentence."""
     known = ", ".join(f"{RECIPES[name]}: {RECIPE_NOTES[name]}" for name in config.recipes)
-    return f"Recipes: {known}."
+    others = any(config.released(model) for model in config.models)
+    published = f"; {RECIPES['published']}: {RECIPE_NOTES['published']}, of the model named" if others else ""
+    return f"Recipes: {known}{published}."
 
 
 def entries(config: Config, task: str) -> list[tuple[str, str, str, int]]:
     """(model, its title, recipe, seeds asked for) of every entry that a profile sets to a task."""
     return [
-        (name, model.title, recipe, len(model.training.seeds))
+        (name, config.row_title(name, recipe), recipe, len(seeds))
         for name, model in config.models.items()
         if task in model.tasks
-        for recipe in config.recipes
+        for recipe, seeds in config.rows(name)
     ]
 
 
@@ -72,7 +74,7 @@ def _retrieval(config: Config, number: int, task: str) -> Table:
         mean = f"{protocol}.mean_recall"
         for model, title, recipe, asked in entries(config, task):
             found = choose(scores, task, model, recipe)
-            cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
+            cells: list[Cell] = [title, recipe_name(recipe), seeds_cell(found, asked)]
             cells += [
                 measure(summarise(found, f"{protocol}.{way}.recall_at_{k}"), True, brief=True)
                 for way, _ in ways
@@ -134,7 +136,7 @@ def table_06(config: Config) -> Table:
     rows = []
     for model, title, recipe, asked in entries(config, task):
         found = choose(scores, task, model, recipe)
-        cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
+        cells: list[Cell] = [title, recipe_name(recipe), seeds_cell(found, asked)]
         cells += [
             measure(summarise(found, metric), False, brief=metric != "cider") for metric in _CAPTION_METRICS
         ]
@@ -169,7 +171,7 @@ def table_07(config: Config) -> Table:
     rows.append(Row(("questions", "", "", *counts)))
     for model, title, recipe, asked in entries(config, task):
         found = choose(scores, task, model, recipe)
-        cells: list[Cell] = [title, RECIPES[recipe], seeds_cell(found, asked)]
+        cells: list[Cell] = [title, recipe_name(recipe), seeds_cell(found, asked)]
         cells += [measure(summarise(found, metric), True, brief=True) for metric, _ in types]
         cells.append(measure(summarise(found, "accuracy"), True))
         rows.append(Row(tuple(cells)))

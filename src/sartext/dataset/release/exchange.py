@@ -140,8 +140,8 @@ def exchanged(target: Path, staged: Path, files: Sequence[Path], tag: str, messa
         staged.replace(target)
         yield
     except BaseException:
-        # where that fails too, as with a locked index, the note stays and the next release does it
-        with suppress(UserError):
+        # where that fails too (a locked index, a full disk) the note stays, and the next release does it
+        with suppress(UserError, OSError):
             if not _done(note):
                 _put_back(target, note)
             _forget(target)

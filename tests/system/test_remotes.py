@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from remote_servers import Remote, free_port, silent_server, ssh_server, webdav_server
 
+from sartext.core.files import list_files, verify_manifest
+from sartext.dataset.release.versions import Version, tag_text
+
 FOLDER = Path("data/sar-text/mini")
-POINTER = Path(f"{FOLDER}.dvc")
+TAG = "sar-text-mini@v1.0.0"
 FILES = {
     "VERSION.json": b'{"version": "1.0.0"}\n',
     "captions.parquet": b"captions" * 50_000,
@@ -20,6 +23,7 @@ FILES = {
     "shards/hrsid/train-000000.tar": bytes(range(256)) * 8_000,
 }
 DAMAGED = "captions.parquet"
+NOWHERE = "do not exist neither locally nor on remote"  # DVC of files on a WebDAV server that it cannot read
 _ANSWERS_WITHIN_S = 90  # a command that takes longer hangs
 _SERVERS = {"ssh": ssh_server, "webdav": webdav_server}
 
@@ -58,6 +62,13 @@ def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+def _write_config(project: Path, url: str) -> None:
+    """The committed settings: one remote, the default one."""
+    (project / ".dvc" / "config").write_text(
+        f"[core]\n    remote = team\n['remote \"team\"']\n    url = {url}\n    verify = true\n"
+    )
+
+
 def _configure(project: Path, settings: dict[str, str]) -> None:
     """What `dvc remote modify --local team` would write."""
     lines = [f"    {key} = {value}" for key, value in settings.items()]
@@ -77,7 +88,11 @@ def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _check(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    return _run(folder, "sartext", "release", "--config", str(root / "config/mini.yaml"), "--check")
+    return _sartext(folder, root / "config/mini.yaml", "--check")
+
+
+def _sartext(folder: Path, config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(folder, "sartext", "release", "--config", str(config), *arguments)
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
@@ -123,15 +138,15 @@ def server(
         project.mkdir()
         subprocess.run(["git", "init", "-q", "-b", "main"], cwd=project, check=True)
         assert _dvc(project, "init", "-q").returncode == 0
-        (project / ".dvc" / "config").write_text(
-            f"[core]\n    remote = team\n['remote \"team\"']\n    url = {remote.url}\n    verify = true\n"
-        )
+        _write_config(project, remote.url)
         for name, content in FILES.items():
             (project / FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
             (project / FOLDER / name).write_bytes(content)
         assert _dvc(project, "add", "-q", str(FOLDER)).returncode == 0
         subprocess.run(["git", "add", "-A"], cwd=project, check=True)
         subprocess.run(["git", "commit", "-q", "-m", "A version"], cwd=project, check=True)
+        said = tag_text("mini", Version(1, 0, 0), "0" * 64)
+        subprocess.run(["git", "tag", "-m", said, TAG], cwd=project, check=True)
         _configure(project, remote.settings)
         done = _dvc(project, "push")
         assert done.returncode == 0, done.stderr
@@ -165,7 +180,69 @@ def test_what_is_pushed_from_one_clone_is_pulled_in_another(
     checked = _check(root, clone)
     assert checked.returncode == 0, checked.stderr
     size = sum(map(len, FILES.values()))
-    assert checked.stdout == f"{POINTER}: remote team: {len(FILES)} files, {size:,} bytes, all whole\n"
+    assert checked.stdout == f"{TAG}: remote team: {len(FILES)} files, {size:,} bytes, all whole\n"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A repository in which `sartext release` made a version of a small built SAR-TEXT.
+
+    Attributes:
+        project: the repository; its default remote, ``team``, has no address yet.
+        config: the profile.
+        folder: where the version lies, from the repository's root.
+        push: the arguments of the push command that was printed.
+    """
+
+    project: Path
+    config: Path
+    folder: Path
+    push: list[str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path, _alone: None) -> Made:
+    project = tmp_path_factory.mktemp("made") / "project"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(root / "tests" / "unit")
+        import release_files
+
+        release_files.make_repository(project, "../unused")
+        patch.chdir(project)
+        _write_config(project, "ssh://host/path")
+        release_files.git("commit", "-q", "-a", "-m", "Remote of the team")
+        release_files.Build().write()
+    config = project / release_files.RESULTS / "config.yaml"
+    done = _sartext(project, config, "--version", "1.0.0")
+    assert done.returncode == 0, done.stderr
+    (command,) = (line for line in done.stdout.splitlines() if line.startswith("  dvc push "))
+    return Made(project, config, release_files.FOLDER, command.partition("#")[0].split()[1:])
+
+
+def test_a_real_release_is_pushed_as_it_says_and_pulled_in_a_fresh_clone(
+    pushed: Pushed, made: Made, tmp_path: Path
+) -> None:
+    settings = {**pushed.remote.settings, "url": pushed.remote.url}
+    project, clone = tmp_path / "project", tmp_path / "clone"
+    shutil.copytree(made.project, project, symlinks=True)
+    _configure(project, settings)
+    done = _dvc(project, *made.push)
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["git", "clone", "-q", project, clone], check=True)
+    _configure(clone, settings)
+    done = _dvc(clone, "pull")
+    assert done.returncode == 0, done.stderr
+    got = clone / made.folder
+    verify_manifest(got, got / "VERSION.json")
+    files = list_files(made.project / made.folder)
+    assert list_files(got) == files
+    checked = _sartext(clone, made.config, "--check")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith(f"sar-text-tests@v1.0.0: remote team: {len(files)} files, ")
+    _damage(pushed.remote.object(_md5((got / DAMAGED).read_bytes())))
+    checked = _sartext(clone, made.config, "--check")
+    assert f"1 of {len(files)} files of sar-text-tests@v1.0.0 are missing or damaged" in _said(checked)
+    assert checked.stdout.startswith(f"{made.folder}/{DAMAGED}: damaged: ")
 
 
 def _repair(pushed: Pushed, clone: Path) -> None:
@@ -195,12 +272,14 @@ def test_a_damaged_object_is_reported_and_not_used(pushed: Pushed, root: Path, t
     done = _dvc(clone, "pull")
     assert done.returncode == 1
     assert str(FOLDER) in done.stderr
+    assert "Checkout failed" in done.stderr
+    assert "Is your cache up to date?" in done.stderr
     assert _files(clone) == {}, "a version is used whole or not at all"
     assert _whole_in_cache(clone) <= FILES.keys() - {DAMAGED}
     named = _dvc(clone, "data", "status", "--granular", "--json")
     assert f'"not_in_cache": ["{FOLDER}/{DAMAGED}"]' in named.stdout
     checked = _check(root, clone)
-    assert "1 of 4 files of data/sar-text/mini.dvc are missing or damaged" in _said(checked)
+    assert f"1 of 4 files of {TAG} are missing or damaged" in _said(checked)
     file, kind, there = checked.stdout.strip().split(": ")
     assert (file, kind) == (f"{FOLDER}/{DAMAGED}", "damaged")
     assert str(place).endswith(there)
@@ -216,12 +295,13 @@ def test_a_missing_object_is_named_and_nothing_is_half_there(
     clone = pushed.clone(tmp_path / "clone")
     done = _dvc(clone, "pull")
     assert done.returncode != 0
-    assert _md5(FILES[DAMAGED]) in done.stderr
+    assert f"failed to transfer '{_md5(FILES[DAMAGED])}'" in done.stderr
     assert _files(clone) == {}
     # what was under way when the fault came may be missing too, but nothing is half there
     assert _whole_in_cache(clone) <= FILES.keys() - {DAMAGED}
     again = _dvc(pushed.project, "push")
     assert again.returncode == 0
+    assert "Everything is up to date" in again.stdout
     assert not place.exists(), "DVC takes it as pushed: that is why the check reads, and the listing must go"
     checked = _check(root, clone)
     assert "1 of 4 files" in _said(checked)
@@ -242,7 +322,9 @@ def test_a_damaged_listing_is_reported(pushed: Pushed, root: Path, tmp_path: Pat
 
 def test_who_may_not_come_in_is_told_so(pushed: Pushed, root: Path, tmp_path: Path) -> None:
     clone = pushed.clone(tmp_path / "clone", pushed.remote.wrong)
-    assert _dvc(clone, "pull").returncode != 0
+    done = _dvc(clone, "pull")
+    assert done.returncode != 0
+    assert {"ssh": "Permission denied", "webdav": NOWHERE}[pushed.kind] in done.stderr
     assert _files(clone) == {}
     refused = {"ssh": "Permission denied", "webdav": "401"}[pushed.kind]
     assert refused in _said(_check(root, clone))
@@ -265,7 +347,9 @@ def _at(pushed: Pushed, port: int) -> dict[str, str]:
 
 def test_a_server_that_is_not_there_is_told(pushed: Pushed, root: Path, tmp_path: Path) -> None:
     clone = pushed.clone(tmp_path / "clone", _at(pushed, free_port()))
-    assert _dvc(clone, "pull").returncode != 0
+    done = _dvc(clone, "pull")
+    assert done.returncode != 0
+    assert {"ssh": "Connect call failed", "webdav": NOWHERE}[pushed.kind] in done.stderr
     assert "[Errno 111]" in _said(_check(root, clone))
 
 

@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 
 from sartext.core.config import Config, save_config
 from sartext.core.files import list_files, sha256_file, write_json, write_text
+from sartext.core.provenance import PACKAGE_ROOT, PROJECT_ROOT, code_digest
 from sartext.core.records import Box, Caption, Question, Scene, Turn
 from sartext.core.tables import write_records
 from sartext.dataset.about.croissant import croissant
@@ -69,8 +72,30 @@ def make_repository(folder: Path, store: str) -> None:
     (folder / "dvc.yaml").write_text(
         f"artifacts:\n  sar-text-{PROFILE}:\n    path: {FOLDER}\n    type: dataset\n"
     )
+    # a version names the commit of the code that made it
+    shutil.copytree(PACKAGE_ROOT, folder / "src/sartext", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "envs").mkdir()
+    shutil.copy(PROJECT_ROOT / "envs" / "requirements.lock", folder / "envs")
     git("add", "-A", cwd=folder)
     git("commit", "-q", "-m", "Start", cwd=folder)
+    git("gc", "-q", cwd=folder)
+
+
+@cache
+def _digest(module: str) -> str:
+    return code_digest(module)
+
+
+def record(path: Path, module: str, given: Path | None = None, checksum: str | None = None) -> None:
+    """Record a file as Snakemake does for a rule of the workflow, with one of its inputs."""
+    name = urlsafe_b64encode(path.as_posix().encode()).decode()
+    content = {
+        "params": [repr(_digest(module)), repr("config.yaml")],
+        "endtime": path.stat().st_mtime,
+        "input": [str(given)] if given else [],
+        "input_checksums": {str(given): f"sha256:{checksum}"} if checksum else {},
+    }
+    write_json(Path(".snakemake/metadata") / name, content)
 
 
 def profile() -> Config:
@@ -149,6 +174,12 @@ class Build:
         write_text(folder / "dropped.csv", "scene_id,reason,other\n")
         self.write_about()
         write_records(RESULTS / "stage1" / "scenes.parquet", self.scenes[:1], Scene)
+        record(folder / "scenes.parquet", "sartext.dataset.build")
+        record(RESULTS / "stage1" / "scenes.parquet", "sartext.dataset.stage1")
+        for source in ("open", "closed"):
+            captions = RESULTS / "captions" / f"{source}.a2c.parquet"
+            write_records(captions, self.captions[:0], Caption)
+            record(captions, "sartext.narrator.run")
         self.write_audits()
         save_config(self.config, RESULTS / "config.yaml")
         return self
@@ -158,7 +189,9 @@ class Build:
         for name in ("stage1", "sartext"):
             digest = sha256_file(RESULTS / name / "scenes.parquet")
             audit = {"set": name, "scenes": digest, "benchmark": benchmark, "remaining": remaining}
-            write_json(RESULTS / "audit" / f"{name}.json", audit)
+            path = RESULTS / "audit" / f"{name}.json"
+            write_json(path, audit)
+            record(path, "sartext.dataset.likeness.audit")
 
     def write_about(self) -> None:
         """Write what is told of the tables."""
@@ -171,12 +204,15 @@ class Build:
         write_json(folder / "statistics.json", statistics)
         write_text(folder / "datasheet.md", "# SAR-TEXT\n")
         write_json(folder / "croissant.json", croissant(folder, self.config))
+        record(folder / "croissant.json", "sartext.dataset.about.write")
 
     def _ingest(self, scenes: Sequence[Scene]) -> None:
         for scene in scenes:
             Path(scene.image).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(as_stack(self.images[scene.scene_id])[..., 0]).save(scene.image)
         ingested(self.config, scenes, [self.images[scene.scene_id] for scene in scenes])
+        source = scenes[0].source
+        record(RESULTS / "scenes" / source / "scenes.parquet", "sartext.sources")
 
     def change(self, scene_id: str, **fields: object) -> None:
         """Replace fields of one scene."""

@@ -32,8 +32,8 @@ STAGES = {"sartext": ("tiles", "copies", "pairs"), "stage1": ("words",)}
 class World:
     """Four ingested sources; every image is its own until one is planted."""
 
-    def __init__(self, version: str = "draft") -> None:
-        self.config: Config = make_config(version, **SOURCES)
+    def __init__(self, version: str = "draft", **changed: dict[str, Any]) -> None:
+        self.config: Config = make_config(version, **{**SOURCES, **changed})
         self.scenes: dict[str, Scene] = {}
         self.images: dict[str, Pixels] = {}
         self.twins: dict[str, Pixels] = {}
@@ -143,8 +143,8 @@ def test_a_clean_set_passes_with_nothing_removed(world: World) -> None:
     world.build()
     found = audit_set(world.config, "sartext")
     assert found == {
-        "set": "sartext", "benchmark": None, "benchmark_images": 0, "tests": 5, "checked": 15, "removed": [],
-        "removed_by_kind": {}, "remaining": 0,
+        "set": "sartext", "benchmark": None, "benchmark_images": 0, "tests": 5, "repeated_tests": 0,
+        "checked": 15, "removed": [], "removed_by_kind": {}, "remaining": 0,
         "scenes": sha256_file(world.config.results / "sartext" / "scenes.parquet"),
     }  # fmt: skip
     assert read_json(world.config.results / "audit" / "sartext.json") == found
@@ -166,7 +166,7 @@ def test_a_leak_that_the_build_removed_is_named_and_one_that_is_left_stops(
     assert not (world.config.results / "audit" / f"{name}.remaining.csv").exists()
 
     world.put(name, [*world.built(name), world.scenes[train]])
-    with pytest.raises(UserError, match=rf"1 training or validation images.*{train} \({kind}\) with {test}"):
+    with pytest.raises(UserError, match=rf"1 images must not be in.*{train} \({kind}\) with {test}"):
         audit_set(world.config, name)
     assert world.remaining(name) == [(train, kind, test, via)]
     assert not (world.config.results / "audit" / f"{name}.json").exists()
@@ -199,13 +199,44 @@ def test_splits_that_cut_a_scene_or_a_duplicate_are_found(world: World) -> None:
     lost = [world.scenes[name] for name in ("tiles/5", "copies/5", "pairs/5")]
     assert not {scene.scene_id for scene in world.built("sartext")} & {scene.scene_id for scene in lost}
     world.put("sartext", [*world.built("sartext"), *lost])
-    with pytest.raises(UserError, match="3 training or validation images"):
+    with pytest.raises(UserError, match="3 images must not be in"):
         audit_set(world.config, "sartext")
     assert world.remaining("sartext") == [
         ("copies/5", "cut duplicate (near)", "copies/1", ""),
         ("pairs/5", "cut duplicate (exact)", "copies/2", ""),
         ("tiles/5", "cut scene", "tiles/1", ""),
     ]
+
+
+def test_a_validation_image_with_a_training_image_s_twin_is_found(world: World) -> None:
+    world.twins["pairs/5"] = nudged(world.twins["pairs/2"])
+    world.build()
+    audit_set(world.config, "sartext")
+    assert "pairs/5" not in {scene.scene_id for scene in world.built("sartext")}
+    world.put("sartext", [*world.built("sartext"), world.scenes["pairs/5"]])
+    with pytest.raises(UserError, match=r"1 images must not be in.*pairs/5 \(cut duplicate \(near twin\)\)"):
+        audit_set(world.config, "sartext")
+    assert world.remaining("sartext") == [("pairs/5", "cut duplicate (near twin)", "pairs/2", "")]
+
+
+def test_repeated_test_images_go_if_we_drew_them_and_are_counted_if_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    official = {**SOURCES["copies"], "splits": {"train": "a", "val": "b", "test": "c"}}
+    world = World(copies=official, words={**SOURCES["words"], "splits": official["splits"]})
+    world.images["tiles/6"] = world.images["copies/6"]
+    world.images["copies/2"] = nudged(world.images["copies/1"])
+    world.scenes["copies/1"] = replace(world.scenes["copies/1"], split="test")
+    world.scenes["copies/2"] = replace(world.scenes["copies/2"], split="test")
+    world.build()
+    tests = {scene.scene_id for scene in world.built("sartext") if scene.split == "test"}
+    assert tests == {"copies/1", "copies/2", "copies/6", "pairs/6"}
+    assert audit_set(world.config, "sartext")["repeated_tests"] == 1
+    assert audit_set(world.config, "stage1")["repeated_tests"] == 0
+    world.put("sartext", [*world.built("sartext"), world.scenes["tiles/6"]])
+    with pytest.raises(UserError, match=r"tiles/6 \(repeated test \(exact\)\) with copies/6"):
+        audit_set(world.config, "sartext")
 
 
 def test_benchmark_images_are_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +252,10 @@ def test_benchmark_images_are_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     report = audit_set(world.config, "sartext")
     assert (report["benchmark"], report["benchmark_images"], report["tests"]) == ("v0", 1, 6)
     assert [(pair["test"], pair["train"], pair["kind"]) for pair in report["removed"]] == [
-        ("old/1", "copies/1", "near")
+        ("vqa/images/old__1.png", "copies/1", "near")
     ]
     world.put("sartext", [*world.built("sartext"), world.scenes["copies/1"]])
-    with pytest.raises(UserError, match=r"copies/1 \(near\) with old/1"):
+    with pytest.raises(UserError, match=r"copies/1 \(near\) with vqa/images/old__1"):
         audit_set(world.config, "sartext")
     assert audit_set(world.config, "sartext", with_benchmark=False)["benchmark"] is None
 

@@ -3,7 +3,8 @@
 import csv
 import tarfile
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,138 @@ def test_a_planted_leak_of_each_kind_is_found_and_dropped(world: World, kind: st
     assert train not in kept(world.config, stage)
     assert test in kept(world.config, "stage1") | kept(world.config, "sartext")
     assert dropped(world.config, stage) == {train: (f"coincides with a test image ({said})", test)}
+    refused_if_put_back(world, stage, train, rf"\({said}\) with {test}")
+
+
+def refused_if_put_back(world: World, stage: str, train: str, said: str) -> None:
+    """Undo a removal in the built table: the audit must name it, and pass once it is removed again."""
+    path = world.config.results / stage / "scenes.parquet"
+    built = read_scenes(path)
+    back = next(scene for scene in world.scenes[train.split("/")[0]] if scene.scene_id == train)
+    write_records(path, [*built, back], Scene)
+    with pytest.raises(UserError, match=rf": 1 images must not be in {stage}, the first: {train} {said}"):
+        audit_set(world.config, stage)
+    assert not (world.config.results / "audit" / f"{stage}.json").exists()
+    write_records(path, built, Scene)
+    assert audit_set(world.config, stage)["remaining"] == 0
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A planted leak: what the build and the audit must say of it, and which scenes fall on its way."""
+
+    train: str
+    kind: str
+    test: str
+    reason: str
+    other: str
+    via: str | None = None
+    stage: str = "sartext"
+    besides: tuple[str, ...] = ()
+
+
+def cut(world: World, scene_id: str, group: str, window: tuple[int, int, int, int] | None) -> None:
+    """Say that a scene was cut from a larger one."""
+    source, number = scene_id.split("/")
+    own = world.scenes[source]
+    own[int(number) - 1] = replace(own[int(number) - 1], group=group, window=window)
+
+
+def plant_overlap(world: World) -> Planted:
+    cut(world, "boxes/6", "boxes/P1", (0, 0, 800, 800))
+    cut(world, "boxes/2", "boxes/P1", (600, 0, 1400, 800))
+    return Planted("boxes/2", "overlap", "boxes/6", "overlaps a test image", "boxes/6")
+
+
+def plant_unknown_place(world: World) -> Planted:
+    cut(world, "boxes/6", "boxes/P1", (0, 0, 800, 800))
+    cut(world, "boxes/5", "boxes/P1", None)
+    return Planted("boxes/5", "same scene", "boxes/6", "is of a test image's scene", "boxes/6")
+
+
+def plant_drawn_scene(world: World) -> Planted:
+    """Another source holds a far piece of what boxes' drawn split tests."""
+    cut(world, "boxes/6", "boxes/P1", (0, 0, 800, 800))
+    cut(world, "pairs/2", "boxes/P1", (9000, 0, 9800, 800))
+    return Planted("pairs/2", "same scene", "boxes/6", "is of a test image's scene", "boxes/6")
+
+
+def plant_via_a_copy(world: World) -> Planted:
+    plant_overlap(world)
+    world.images["pairs"][0] = nudged(world.images["boxes"][1])
+    reason = "repeats an image that leaks (near)"
+    return Planted("pairs/1", "near", "boxes/6", reason, "boxes/2", via="boxes/2", besides=("boxes/2",))
+
+
+def plant_overlap_with_a_copy(world: World) -> Planted:
+    cut(world, "boxes/1", "boxes/P1", (0, 0, 800, 800))
+    cut(world, "boxes/2", "boxes/P1", (600, 0, 1400, 800))
+    world.images["boxes"][0] = world.images["pairs"][3]
+    reason = "overlaps a test image"
+    return Planted("boxes/2", "overlap", "pairs/4", reason, "boxes/1", via="boxes/1", besides=("boxes/1",))
+
+
+def plant_via_a_twin(world: World) -> Planted:
+    """Stage 1 shows, in colours, the place of a SAR tile that overlaps a test tile."""
+    cut(world, "pairs/4", "pairs/P1", (0, 0, 800, 800))
+    cut(world, "pairs/1", "pairs/P1", (600, 0, 1400, 800))
+    world.images["words"][0] = world.twins[0]
+    reason = "repeats an image that leaks (exact twin)"
+    return Planted("words/1", "exact twin", "pairs/4", reason, "pairs/1", via="pairs/1", stage="stage1")
+
+
+def plant_benchmark_tile(world: World) -> Planted:
+    cut(world, "boxes/2", "boxes/P701", (600, 0, 1400, 800))
+    freeze(Path("data/benchmark/v0"), boxes__P701_0_800_0_800=make_image("tile"))
+    name = "captioning/images/boxes__P701_0_800_0_800.png"
+    return Planted("boxes/2", "overlap", name, "overlaps a test image", name)
+
+
+def plant_benchmark_twin(world: World) -> Planted:
+    """The benchmark froze a training pair of this run, stretched otherwise; stage 1 has its twin."""
+    world.images["words"][1] = nudged(world.twins[0])
+    freeze(Path("data/benchmark/v0"), pairs__1=make_image("as it was frozen"))
+    name, kind = "captioning/images/pairs__1.png", "near twin"
+    return Planted("words/2", kind, name, f"coincides with a test image ({kind})", name, stage="stage1")
+
+
+PLANTS: list[Callable[[World], Planted]] = [
+    plant_overlap, plant_unknown_place, plant_drawn_scene, plant_via_a_copy, plant_overlap_with_a_copy,
+    plant_via_a_twin, plant_benchmark_tile, plant_benchmark_twin,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_leak_by_place_by_another_image_or_by_the_benchmark_is_removed_and_audited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[World], Planted]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    freeze(Path("data/benchmark/v0"), other__9=make_image("elsewhere"))
+    boxes = {**SOURCES["boxes"], "tile_name": "{scene}_{y0}_{y1}_{x0}_{x1}"}
+    world = World(make_config("v0", **{**SOURCES, "boxes": boxes}))
+    leak = plant(world)
+    report = world.build()[leak.stage]
+    found = {pair["train"]: pair for pair in report["removed"]}
+    assert set(found) == {leak.train, *leak.besides}
+    said = found[leak.train]
+    assert (said["kind"], said["test"], said.get("via")) == (leak.kind, leak.test, leak.via)
+    assert report["removed_by_kind"][f"{leak.kind}, via another" if leak.via else leak.kind] == 1
+    assert dropped(world.config, leak.stage)[leak.train] == (leak.reason, leak.other)
+    assert leak.train not in kept(world.config, leak.stage)
+    refused_if_put_back(world, leak.stage, leak.train, rf"\({leak.kind}\) with {leak.test}")
+
+
+def test_a_pair_that_shares_its_twin_and_a_drawn_test_copy_are_removed_and_audited(world: World) -> None:
+    world.twins[2] = world.twins[0]
+    world.images["pairs"][3] = nudged(world.images["boxes"][5])
+    assert world.removed() == []
+    assert dropped(world.config, "sartext") == {
+        "pairs/3": ("repeats another image (exact twin)", "pairs/1"),
+        # a caption is said of it, two of the other
+        "pairs/4": ("repeats a test image (near)", "boxes/6"),
+    }
+    refused_if_put_back(world, "sartext", "pairs/3", r"\(cut duplicate \(exact twin\)\) with pairs/1")
+    refused_if_put_back(world, "sartext", "pairs/4", r"\(repeated test \(near\)\) with boxes/6")
 
 
 def freeze(folder: Path, **images: Pixels) -> None:
@@ -187,7 +320,7 @@ def test_images_of_the_frozen_benchmark_are_checked_too(
     freeze(
         Path("data/benchmark/v0"), other__9=make_image("elsewhere"), old__7=nudged(image) if change else image
     )
-    assert world.removed() == [("boxes/2", "old/7", said)]
+    assert world.removed() == [("boxes/2", "captioning/images/old__7.png", said)]
     report = read_json(world.config.results / "audit" / "sartext.json")
     assert (report["benchmark"], report["benchmark_images"]) == ("v0", 2)
 

@@ -20,7 +20,7 @@ PAPER = {
 }
 ENTRIES = {
     **{"OpenSARShip": "opensarship", "SSDD": "ssdd", "MSAR": "msar", "SADD": "sadd", "SIVED": "sived"},
-    **{"SAR-AIRcraft": "sar-aircraft", "SARDet-100K": "sardet-100k", "OpenEarthMap-SAR": "openearthmap-sar"},
+    **{"SAR-AIRcraft": "sar-aircraft", "SARDet-100K": "sardet-100k"},
 }
 
 

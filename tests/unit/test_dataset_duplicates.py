@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from likeness_files import copies, make_scene, prints_of
 
 from sartext.core.records import Scene
-from sartext.dataset.likeness.duplicates import Richness, duplicates, richness
+from sartext.dataset.likeness.duplicates import (
+    Richness,
+    drawn_repeats,
+    duplicates,
+    official_repeats,
+    richness,
+)
 from sartext.dataset.likeness.prints import Print, Prints
 from sartext.dataset.likeness.same import Same, find_same
 
@@ -107,6 +113,22 @@ def test_one_scene_of_every_group_stays_whatever_the_order(data: st.DataObject) 
         expected |= {f"s/{n}": f"s/{best}" for n in inside if n != best}
     dropped = duplicates(scenes, prints, same, texts)
     assert {name: other for name, (other, _) in dropped.items()} == expected
+
+
+def test_of_test_images_only_drawn_ones_go_and_official_repeats_are_counted() -> None:
+    """0 and 1 are official and the same, 2 is drawn and as 1; 3 and 4 are drawn and equal; 5 is alone."""
+    pixels = np.array([0, 0, 1, 2, 2, 3])
+    same = Same(pixels, np.array([0]), np.array([1]), np.array([1]))
+    names = ["o/0", "o/1", "d/2", "d/3", "e/4", "o/5"]
+    scenes = [make_scene(name, "test") for name in names]
+    prints = Prints.of([Print(name, False, "0" * 64, 0, 0, 0) for name in names], [])
+    rich: dict[str, Richness] = {"d/2": (9, 9, 9), "o/1": (2, 2, 2), "e/4": (1, 0, 0)}
+    expected = {"d/2": ("o/1", "near"), "d/3": ("e/4", "exact")}
+    assert drawn_repeats(scenes, {"d", "e"}, prints, same, rich) == expected
+    assert drawn_repeats(scenes[::-1], {"d", "e"}, prints, same, rich) == expected
+    assert official_repeats(scenes, {"d", "e"}, prints, same) == 1
+    assert official_repeats(scenes, (), prints, same) == 3
+    assert drawn_repeats(scenes, (), prints, same, rich) == {}
 
 
 @pytest.mark.parametrize("copied", [True, False])

@@ -4,19 +4,27 @@ import csv
 import json
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dataset_files import contents, make_config, make_image
+from exports_files import MIXED, build, make_source, profile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sartext.core.config import Config
+from sartext.core.errors import UserError
+from sartext.core.files import read_json
 from sartext.core.records import Caption, Question, Scene
-from sartext.dataset.exports import key_of, write_exports
-from sartext.sources import read_source
+from sartext.core.tables import read_scenes
+from sartext.dataset.exports import key_of, write_exports, write_shards
+from sartext.dataset.exports.built import write_built_exports
+from sartext.dataset.exports.tables import CSV_FILES
+from sartext.sources import decode_image, read_source
 
 Texts = dict[str, list[Caption]]
 Asked = dict[str, list[Question]]
@@ -56,7 +64,7 @@ def read_csv(path: Path) -> list[tuple[str, str]]:
 
 
 def test_a_csv_a_split(tmp_path: Path, made: tuple[list[Scene], Texts, Asked]) -> None:
-    write_exports(tmp_path / "exports", *made)
+    write_exports(tmp_path / "exports", *made, {})
     scenes, captions, _ = made
     for split, file in (("train", "sartext.csv"), ("val", "sartext_val.csv"), ("test", "sartext_test.csv")):
         assert read_csv(tmp_path / "exports" / file) == [
@@ -83,8 +91,8 @@ def test_whatever_a_csv_holds_is_read_back(
         scene.scene_id: [Caption(scene.scene_id, "given", said)]
         for scene, (_, said) in zip(scenes, rows, strict=True)
     }
-    names = {scene.scene_id: file for scene, (file, _) in zip(scenes, rows, strict=True)}
-    write_exports(folder, scenes, captions, {}, name=lambda scene: names[scene.scene_id])
+    named = [replace(scene, image=file) for scene, (file, _) in zip(scenes, rows, strict=True)]
+    write_exports(folder, named, captions, {}, {})
     assert read_csv(folder / "sartext.csv") == rows
     # as open_clip reads it, but for words such as NA
     frame = pd.read_csv(folder / "sartext.csv", sep=",", keep_default_na=False, dtype=str)
@@ -103,7 +111,7 @@ def test_open_clips_loader_reads_the_csv(
     for scene in scenes:
         Path(scene.image).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(make_image(scene.image, 24)).save(scene.image)
-    write_exports(Path("exports"), *made)
+    write_exports(Path("exports"), *made, {})
     args = Namespace(
         train_data="exports/sartext.csv",
         val_data="exports/sartext_val.csv",
@@ -140,7 +148,7 @@ def test_the_coco_tools_read_the_captions(
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
     from pycocotools.coco import COCO
 
-    write_exports(tmp_path / "exports", *made)
+    write_exports(tmp_path / "exports", *made, {})
     scenes, captions, _ = made
     names = {scene.image: scene for scene in scenes}
     seen = []
@@ -179,7 +187,7 @@ def test_the_dialogues_reader_reads_the_dialogues(
     for scene in scenes:
         Path(scene.image).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(make_image(scene.image, 24)).save(scene.image)
-    write_exports(Path("data/s/exports"), *made)
+    write_exports(Path("data/s/exports"), *made, {})
     for split in ("train", "val", "test"):
         layout = {"annotations": f"exports/dialogues_{split}.json", "images": "images"}
         config = make_config(talk={"format": "dialogues", "root": "data/s", "layout": layout})
@@ -233,7 +241,7 @@ def test_datasets_opens_the_parquet(
 ) -> None:
     scenes, captions, questions = made
     shards = {"s/4": "s/val-000000.tar"}
-    write_exports(tmp_path / "exports", *made, shards=shards)
+    write_exports(tmp_path / "exports", *made, shards)
     found = load_dataset(tmp_path / "exports" / "parquet")
     assert list(found) == ["train", "val", "test"]
     for split, rows in found.items():
@@ -253,7 +261,9 @@ def test_a_split_without_images_is_no_split_of_the_parquet(
     tmp_path: Path, made: tuple[list[Scene], Texts, Asked], load_dataset: Any
 ) -> None:
     scenes, captions, questions = made
-    write_exports(tmp_path / "exports", [one for one in scenes if one.split != "val"], captions, questions)
+    write_exports(
+        tmp_path / "exports", [one for one in scenes if one.split != "val"], captions, questions, {}
+    )
     found = load_dataset(tmp_path / "exports" / "parquet")
     assert {split: len(rows) for split, rows in found.items()} == {"train": 3, "test": 3}
     assert json.loads((tmp_path / "exports" / "dialogues_val.json").read_text()) == []
@@ -266,37 +276,141 @@ def test_many_rows_come_in_their_order(tmp_path: Path, load_dataset: Any) -> Non
         one.scene_id: [Caption(one.scene_id, "a2c", f"{row}.{place}") for place in range(row % 3)]
         for row, one in enumerate(scenes)
     }
-    write_exports(tmp_path / "exports", scenes, captions, {})
+    write_exports(tmp_path / "exports", scenes, captions, {}, {})
     rows = load_dataset(tmp_path / "exports" / "parquet")["train"]
     assert rows["scene_id"][:] == [one.scene_id for one in scenes]
     assert rows["captions"][:] == [[f"{row}.{place}" for place in range(row % 3)] for row in range(17000)]
 
 
-def test_other_names_of_images_reach_every_export(
-    tmp_path: Path, made: tuple[list[Scene], Texts, Asked]
-) -> None:
-    import pyarrow.parquet as pq
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A source of 8-bit PNG and JPEG files, a PNG of 16 bits and a TIFF of floats, built."""
+    monkeypatch.chdir(tmp_path)
+    config = profile(4, boxes={})
+    build(config, make_source(config, "boxes", MIXED))
+    return config
 
-    write_exports(tmp_path / "exports", *made, name=lambda scene: f"released/{scene.scene_id}.png")
-    assert not [file for file, data in contents(tmp_path / "exports").items() if b"data/s/images" in data]
-    table = pq.ParquetFile(tmp_path / "exports" / "parquet" / "val.parquet").read(["filepath"])
-    assert table["filepath"].to_pylist() == [f"released/s/{number}.png" for number in (1, 4, 7)]
-    assert {file for file, _ in read_csv(tmp_path / "exports" / "sartext_test.csv")} == {
-        f"released/s/{number}.png" for number in (2, 5, 8)
+
+def exports_of(config: Config) -> Path:
+    return config.results / "sartext" / "exports"
+
+
+def seen_by_the_models(config: Config) -> dict[str, dict[str, bytes]]:
+    """By split and scene id: the pixels that training decodes of each scene's own file."""
+    seen: dict[str, dict[str, bytes]] = {"train": {}, "val": {}, "test": {}}
+    for scene in read_scenes(config.results / "sartext" / "scenes.parquet"):
+        seen[scene.split][scene.scene_id] = decode_image(Path(scene.image), config.images).tobytes()
+    return seen
+
+
+def test_open_clips_loader_sees_rasters_as_the_models_do(built: Config) -> None:
+    import torch
+    from open_clip_train.data import get_csv_dataset
+
+    write_built_exports(built)
+    for file, seen in zip(CSV_FILES.values(), seen_by_the_models(built).values(), strict=True):
+        args = Namespace(
+            train_data=str(exports_of(built) / file),
+            csv_img_key="filepath",
+            csv_caption_key="caption",
+            csv_separator=",",
+            distributed=False,
+            workers=0,
+            batch_size=1,
+        )
+        data = get_csv_dataset(
+            args,
+            lambda image: torch.from_numpy(np.array(image)),
+            True,
+            tokenizer=lambda said: torch.tensor([list(said[0].ljust(60).encode())]),
+        )
+        found = {
+            texts[0].numpy().astype(np.uint8).tobytes().decode().strip(): (
+                image.dtype,
+                image.numpy().tobytes(),
+            )
+            for images, texts in data.dataloader
+            for image in images
+        }
+        found.pop("A ship.")
+        assert found == {
+            f"There is 1 ship in {name}.": (torch.uint8, pixels) for name, pixels in seen.items()
+        }
+
+
+def test_images_of_coco_and_dialogues_open_as_the_models_see_them(built: Config) -> None:
+    from pycocotools.coco import COCO
+
+    write_built_exports(built)
+    for split, seen in seen_by_the_models(built).items():
+        coco = COCO(str(exports_of(built) / f"captions_{split}.json"))
+        dialogues = json.loads((exports_of(built) / f"dialogues_{split}.json").read_text(encoding="utf-8"))
+        named = {
+            "coco": {image["scene_id"]: image["file_name"] for image in coco.dataset["images"]},
+            "dialogues": {record["id"]: record["image"] for record in dialogues},
+        }
+        for files in named.values():
+            assert {
+                name: (Image.open(file).mode, Image.open(file).tobytes()) for name, file in files.items()
+            } == {name: ("L", pixels) for name, pixels in seen.items()}
+        assert all(
+            Image.open(image["file_name"]).size == (image["width"], image["height"])
+            for image in coco.dataset["images"]
+        )
+
+
+def test_datasets_opens_the_images_of_the_parquet(built: Config, load_dataset: Any) -> None:
+    import datasets
+
+    write_built_exports(built)
+    found = load_dataset(exports_of(built) / "parquet").cast_column("filepath", datasets.Image())
+    seen = seen_by_the_models(built)
+    assert {
+        split: {row["scene_id"]: (row["filepath"].mode, row["filepath"].tobytes()) for row in rows}
+        for split, rows in found.items()
+    } == {split: {name: ("L", pixels) for name, pixels in seen[split].items()} for split in seen}
+
+
+def test_a_raster_is_drawn_once_and_other_files_are_not_copied(built: Config) -> None:
+    write_built_exports(built)
+    drawn = contents(exports_of(built) / "images")
+    assert sorted(drawn) == ["boxes/boxes+images+d1.png", "boxes/boxes+images+e1.png"]
+    write_shards(built, "boxes")
+    shards = built.results / "sartext" / "shards" / "boxes"
+    in_shards = b"".join(path.read_bytes() for path in shards.glob("*.tar"))
+    assert all(image in in_shards for image in drawn.values())
+    listed = read_json(built.results / "sartext" / "exports.json")["files"]
+    assert {name for name in listed if name.startswith("images/")} == {f"images/{name}" for name in drawn}
+    sources = {path for path in Path("data/boxes/images").iterdir() if path.stem not in ("d1", "e1")}
+    table = [row for file in CSV_FILES.values() for row in read_csv(exports_of(built) / file)]
+    assert {file for file, _ in table} == {path.as_posix() for path in sources} | {
+        (exports_of(built) / "images" / name).as_posix() for name in drawn
     }
 
 
-def test_the_same_input_gives_the_same_bytes_and_a_failure_leaves_the_old(
-    tmp_path: Path, made: tuple[list[Scene], Texts, Asked]
-) -> None:
-    folder = tmp_path / "exports"
-    write_exports(folder, *made)
+def test_the_same_input_gives_the_same_bytes_and_a_failure_leaves_the_old(built: Config) -> None:
+    folder = exports_of(built)
+    write_built_exports(built)
     first = contents(folder)
     (folder / "stale.json").write_text("{}")
-    write_exports(folder, *made)
+    write_built_exports(built)
     assert contents(folder) == first
-    scenes, captions, _ = made
-    with pytest.raises(AttributeError):
-        write_exports(folder, scenes, captions, {"s/4": [None]})  # type: ignore[list-item]
+    raster = Path("data/boxes/images/e1.tif")
+    Image.fromarray(np.zeros((40, 40), np.float32)).save(raster)
+    with pytest.raises(UserError, match=r"e1\.tif: boxes/images/e1: expected the image that was ingested"):
+        write_built_exports(built)
     assert contents(folder) == first
-    assert [path.name for path in tmp_path.iterdir()] == ["exports"]
+    assert not (built.results / "sartext" / "exports.json").exists()
+    assert not [path.name for path in folder.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_missing_image_or_digest_is_said_in_one_line(built: Config) -> None:
+    hashes = built.results / "scenes" / "boxes" / "hashes.csv"
+    whole = hashes.read_text()
+    hashes.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match=r"hashes\.csv: boxes/images/e1: no such row; ingest boxes again$"):
+        write_built_exports(built)
+    hashes.write_text(whole)
+    Path("data/boxes/images/a00.png").unlink()
+    with pytest.raises(UserError, match=r"a00\.png: No such file or directory; expected the image"):
+        write_built_exports(built)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sartext.core.errors import UserError
 from sartext.core.records import Scene
+from sartext.dataset.likeness.benchmark import BenchmarkImage, stem_of
 from sartext.dataset.likeness.leakage import Leak, find_leaks
 from sartext.dataset.likeness.prints import Print, Prints
 from sartext.dataset.likeness.same import Same, find_same
@@ -26,7 +27,8 @@ class Images:
     def __init__(self) -> None:
         self.scenes: list[Scene] = []
         self.prints: list[Any] = []
-        self.benchmark: list[Any] = []
+        self.benchmark: list[tuple[BenchmarkImage, Pixels]] = []
+        self.drawn: set[str] = set()
 
     def add(
         self, name: str, split: str, image: Pixels | None = None, twin: Pixels | None = None, **fields: Any
@@ -41,8 +43,10 @@ class Images:
         by_source: dict[str, list[Scene]] = {}
         for scene in self.scenes:
             by_source.setdefault(scene.source, []).append(scene)
-        prints = prints_of(*self.prints, *self.benchmark)
-        return Gathered(by_source, prints, len(self.benchmark), "v0" if self.benchmark else None, DISTANCE)
+        prints = prints_of(*self.prints, *((image.name, pixels) for image, pixels in self.benchmark))
+        frozen = [image for image, _ in self.benchmark]
+        version = "v0" if frozen else None
+        return Gathered(by_source, prints, frozen, version, DISTANCE, frozenset(self.drawn))
 
     def leaks(self) -> list[tuple[str, str, str, str | None]]:
         return [(leak.train, leak.kind, leak.test, leak.via) for leak in self.gathered().leaks.values()]
@@ -107,6 +111,18 @@ def test_overlapping_tiles_and_tiles_of_no_known_place_leak(images: Images) -> N
     ]
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_scene_that_another_source_tests_by_a_drawn_split_is_left_to_it(images: Images, split: str) -> None:
+    copy = make_image("h/1")
+    images.add("masks/t", "test", group="h/P1", window=(0, 0, 800, 800))
+    images.add("h/1", split, group="h/P1", window=(3000, 0, 3800, 800))
+    images.add("h/2", split, group="h/P2", window=(0, 0, 800, 800))
+    images.add("sardet/9", "train", copy)
+    assert images.leaks() == []
+    images.drawn = {"masks"}
+    assert images.leaks() == [("h/1", "same scene", "masks/t", None), ("sardet/9", "exact", "masks/t", "h/1")]
+
+
 def test_a_copy_of_a_tile_that_overlaps_leaks_too_and_a_copy_of_that(images: Images) -> None:
     """SARDet-100K holds HRSID's tiles without the names that tell where they were cut."""
     tile = make_image("tile")
@@ -162,7 +178,8 @@ def test_a_leak_in_one_stage_is_followed_into_the_other(images: Images) -> None:
 
 def test_benchmark_images_are_tests_even_under_a_name_of_this_run(images: Images) -> None:
     image = make_image("base/11")
-    images.benchmark = [("base/11", nudged(image)), ("old/3", make_image("base/12"))]
+    frozen = [("base/11", nudged(image)), ("old/3", make_image("base/12"))]
+    images.benchmark = [(BenchmarkImage(name, stem_of(name), ()), pixels) for name, pixels in frozen]
     assert images.leaks() == [("base/11", "near", "base/11", None), ("base/12", "exact", "old/3", None)]
     assert images.gathered().tests == 4
 
@@ -241,6 +258,61 @@ def test_keep_drops_every_kind_and_counts_it(images: Images) -> None:
     assert reasons(dropped)["nothing to say"] == 2
 
 
+def test_keep_drops_a_validation_image_that_shares_its_optical_twin_alone(images: Images) -> None:
+    """Two acquisitions over one place: to train on both is fine, to choose by the other is not."""
+    optical = make_image("o", channels=3)
+    images.add("pairs/1", "train", twin=optical)
+    images.add("pairs/2", "train", twin=optical)
+    images.add("pairs/3", "val", twin=nudged(optical))
+    images.add("pairs/4", "val", twin=make_image("o4", channels=3))
+    images.add("grey/5", "val", np.asarray(Image.fromarray(optical).convert("L")))
+    dropped: list[Dropped] = []
+    texts = {scene.scene_id: (1, 3, 20) for scene in images.scenes}
+    kept = keep(images.gathered(), images.scenes, texts, dropped, "a stage")
+    assert {entry.scene_id: (entry.reason, entry.other) for entry in dropped} == {
+        "pairs/3": ("repeats another image (near twin)", "pairs/1"),
+        "grey/5": ("repeats another image (near twin)", "pairs/1"),
+    }
+    assert {scene.scene_id for scene in kept.scenes} >= {"pairs/1", "pairs/2", "pairs/4"}
+
+
+def test_keep_drops_drawn_test_images_that_repeat_a_test_image_and_no_official_one(images: Images) -> None:
+    official, own = make_image("official"), make_image("own")
+    images.drawn = {"ours", "more"}
+    images.add("base/7", "test", official)
+    images.add("base/8", "test", nudged(official))
+    images.add("ours/1", "test", official)
+    images.add("ours/2", "test", nudged(official, 1))
+    images.add("ours/3", "test", own)
+    images.add("more/4", "test", nudged(own))
+    images.add("more/5", "test")
+    dropped: list[Dropped] = []
+    # the richest of those that were drawn stays; an official one stays however little is said of it
+    texts = {scene.scene_id: (1, 3, 20) for scene in images.scenes} | {
+        "ours/1": (9, 9, 9),
+        "ours/3": (2, 3, 9),
+    }
+    kept = keep(images.gathered(), images.scenes, texts, dropped, "a stage")
+    assert {entry.scene_id: (entry.reason, entry.other) for entry in dropped} == {
+        "ours/1": ("repeats a test image (exact)", "base/7"),
+        "ours/2": ("repeats a test image (near)", "base/7"),
+        "more/4": ("repeats a test image (near)", "ours/3"),
+    }
+    assert [scene.scene_id for scene in kept.scenes if scene.split == "test"] == [
+        "base/1", "base/2", "base/7", "base/8", "more/5", "ours/3",
+    ]  # fmt: skip
+
+
+def test_a_test_image_that_was_dropped_as_a_repeat_is_still_a_test(images: Images) -> None:
+    """What is like the dropped one, and not like the one that stays, leaks all the same."""
+    images.drawn = {"ours"}
+    optical = make_image("o", channels=3)
+    images.add("base/7", "test", make_image("place"))
+    images.add("ours/1", "test", make_image("place"), twin=optical)
+    images.add("words/1", "train", optical, modality="optical")
+    assert images.leaks() == [("words/1", "exact twin", "ours/1", None)]
+
+
 def test_keep_follows_images_that_say_nothing_and_other_stages(images: Images) -> None:
     tile = make_image("tile")
     images.add("h/t", "test", group="h/P1", window=(0, 0, 800, 800))
@@ -272,7 +344,9 @@ def worlds(draw: st.DrawFn) -> Drawn:
         window = draw(st.sampled_from([(left, 0, left + 4, 4), (left, 0, left + 8, 4), None]))
         group = draw(st.sampled_from(["g/1", "g/2", None]))
         split = draw(st.sampled_from(["train", "val", "test"]))
-        scenes.append(make_scene(f"s/{number}", split, group=group, window=window if group else None))
+        # the splits of o are official, those of s are drawn
+        name = f"{draw(st.sampled_from(['o', 's']))}/{number}"
+        scenes.append(make_scene(name, split, group=group, window=window if group else None))
     images = [(number, False) for number in range(count)]
     images += [(number, True) for number in range(count) if draw(st.booleans())]
     pixels = [draw(st.integers(0, 2 * count)) for _ in images]
@@ -296,11 +370,13 @@ def naive(world: Drawn) -> dict[str, str]:
         )
 
     def shared(one: Scene, other: Scene) -> bool | None:
+        """None: of one scene, and not known to overlap."""
         if one.group is None or one.group != other.group:
             return False
         if one.window is None or other.window is None:
             return None
-        return one.window[0] < other.window[2] and other.window[0] < one.window[2]
+        overlap = one.window[0] < other.window[2] and other.window[0] < one.window[2]
+        return None if other.source == "s" and not overlap else overlap
 
     tests = {n for n, scene in enumerate(scenes) if scene.split == "test"}
     rest = set(range(len(scenes))) - tests
@@ -328,11 +404,12 @@ def naive(world: Drawn) -> dict[str, str]:
 @given(worlds())
 def test_leaks_are_those_of_looking_at_every_pair_until_nothing_changes(world: Drawn) -> None:
     scenes, images, pixels, near = world
-    prints = Prints.of([Print(f"s/{number}", twin, "0" * 64, 0, 0, 0) for number, twin in images], [])
+    rows = [Print(scenes[number].scene_id, twin, "0" * 64, 0, 0, 0) for number, twin in images]
+    prints = Prints.of(rows, [])
     first, second = np.array(sorted(near), np.int64).reshape(-1, 2).T
     same = Same(np.array(pixels), first, second, np.full(len(near), 2))
     tests = [scene for scene in scenes if scene.split == "test"]
-    leaks = find_leaks(prints, same, tests, [scene for scene in scenes if scene.split != "test"])
+    leaks = find_leaks(prints, same, tests, [scene for scene in scenes if scene.split != "test"], {"s"})
     found = {leak.train: leak for leak in leaks}
     expected = naive(world)
     assert set(found) == set(expected)

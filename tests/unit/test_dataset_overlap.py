@@ -39,6 +39,20 @@ def test_a_place_that_is_not_known_counts_as_the_same_scene() -> None:
     ]  # fmt: skip
 
 
+def test_of_a_scene_whose_test_tiles_were_drawn_all_other_tiles_are_tests() -> None:
+    """HRSID's masks have no official split: what we drew of a scene for tests leaves none of it to HRSID."""
+    tests = [tile("masks/t", (0, 0, 10, 10), "test"), tile("h/t", (90, 0, 99, 9), "test", "h/P2")]
+    training = [
+        tile("h/1", (9, 0, 19, 10)), tile("h/2", (50, 0, 60, 10), "val"), tile("h/3", None),
+        tile("h/4", (50, 0, 60, 10), group="h/P2"),
+    ]  # fmt: skip
+    assert overlaps(tests, training, {"masks"}) == [
+        ("masks/t", "h/1", "overlap"), ("masks/t", "h/2", "same scene"), ("masks/t", "h/3", "same scene"),
+    ]  # fmt: skip
+    # an official test split of the same scene: tiles beside its own stay
+    assert overlaps(tests, training) == [("masks/t", "h/1", "overlap"), ("masks/t", "h/3", "same scene")]
+
+
 WINDOW = st.tuples(*[st.integers(0, 12)] * 2, *[st.integers(1, 6)] * 2).map(
     lambda edges: (edges[0], edges[1], edges[0] + edges[2], edges[1] + edges[3])
 )

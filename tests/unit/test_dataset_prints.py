@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from dataset_files import Pixels, ingested, make_config, make_image, nudged
 from likeness_files import copies, jpeg, make_scene, prints_of, speckle, stretched
-from PIL import Image
 
 from sartext.core.errors import UserError
 from sartext.dataset.likeness.looks import describe, looks_of, same_texture
-from sartext.dataset.likeness.prints import Prints, benchmark_prints, read_prints
+from sartext.dataset.likeness.prints import Prints, read_prints
 from sartext.dataset.likeness.same import find_same
 from sartext.sources import resize
 
@@ -157,18 +156,3 @@ def test_a_damaged_table_of_hashes_is_named(
     path.write_text(f"{header}\n{','.join(fields)}\n")
     with pytest.raises(UserError, match=r"hashes\.csv: pairs/1: .*ingest the source again"):
         read_prints(config, "pairs", scenes)
-
-
-def test_benchmark_images_have_the_names_of_their_scenes(tmp_path: Path) -> None:
-    images = make_config(boxes={"format": "coco", "branches": ["a2c"]}).images
-    with pytest.raises(UserError, match="no benchmark there"):
-        benchmark_prints(tmp_path, images)
-    (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="no image in"):
-        benchmark_prints(tmp_path, images)
-    for task in ("vqa", "captioning"):
-        (tmp_path / task / "images").mkdir(parents=True)
-        Image.fromarray(make_image("x")).save(tmp_path / task / "images" / "hrsid__7.png")
-    prints = benchmark_prints(tmp_path, images)
-    assert prints.scene_ids.tolist() == ["hrsid/7"]
-    assert prints.sha256[0] == prints_of(("hrsid/7", make_image("x"))).sha256[0]

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,20 +20,24 @@ from release_files import (
     git,
     isolate,
     make_repository,
+    record,
     snapshot,
 )
 
+from sartext.core.config import load_config
 from sartext.core.errors import UserError
 from sartext.core.files import list_files, read_json, sha256_file, verify_manifest, write_json, write_text
 from sartext.core.pointers import folder_md5, md5_file, read_pointer
+from sartext.core.provenance import code_digest
 from sartext.core.records import Caption, Question, Scene
 from sartext.core.tables import read_captions, read_questions, read_scenes, write_records
 from sartext.dataset.release import release
+from sartext.dataset.release.code import made_of
+from sartext.dataset.release.remotes import push_remote
 from sartext.dataset.release.tools import commit_and_tag
 from sartext.dataset.release.versions import last_release
 
 TAG = "sar-text-tests@v1.0.0"
-KILLED_AT = (0.2, 0.5, 0.8)  # of the time that it takes
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,7 @@ def test_a_version_is_a_folder_a_pointer_a_commit_and_a_tag(released: Path) -> N
     record = read_json(FOLDER / "VERSION.json")
     assert record["commit"] == git("rev-parse", "HEAD~1")
     assert record["content"] in git("for-each-ref", "--format=%(contents)", f"refs/tags/{TAG}")
+    assert record["code"]["sartext.dataset.build"] == code_digest("sartext.dataset.build")
     assert record["version"] == "1.0.0"
     assert record["previous"] is None
     assert record["changes"] is None
@@ -423,6 +427,96 @@ def test_a_build_that_is_not_whole_is_not_released(project: Path, how: str) -> N
     assert not list(FOLDER.parent.glob("*"))
 
 
+def _refuse(told: str) -> None:
+    before = snapshot()
+    with pytest.raises(UserError, match=told) as stopped:
+        release(Build().config, "1.0.0")
+    assert "\n" not in str(stopped.value)
+    assert "run the workflow" in str(stopped.value)
+    assert snapshot() == before
+
+
+def test_what_other_code_made_is_not_released(project: Path) -> None:
+    for path, module in (
+        (RESULTS / "scenes" / "closed" / "scenes.parquet", "sartext.sources"),
+        (RESULTS / "captions" / "open.a2c.parquet", "sartext.narrator.run"),
+        (RESULTS / "sartext" / "scenes.parquet", "sartext.dataset.build"),
+    ):
+        record(path, "sartext.core.errors")
+        _refuse(rf"^{path}: made by other code \({module}\) than the one that runs now")
+        record(path, module)
+    shards = RESULTS / "sartext" / "shards" / "open" / "manifest.json"
+    write_json(shards, {})
+    record(shards, "sartext.core.errors")
+    _refuse(rf"^{shards}: made by other code")
+
+
+def test_what_is_older_than_its_input_is_not_released(project: Path) -> None:
+    table, captions = RESULTS / "sartext" / "scenes.parquet", RESULTS / "captions" / "open.a2c.parquet"
+    later = table.stat().st_mtime + 1
+    os.utime(captions, (later, later))
+    record(captions, "sartext.narrator.run")
+    record(table, "sartext.dataset.build", captions)
+    _refuse(rf"^{table}: older than {captions}, which it is made from")
+    record(table, "sartext.dataset.build", captions, sha256_file(captions))
+    assert release(Build().config, "1.0.0").record["code"]
+
+
+def test_what_the_workflow_did_not_make_is_not_released(project: Path) -> None:
+    path = RESULTS / "sartext" / "scenes.parquet"
+    modified = path.stat().st_mtime
+    os.utime(path, (modified + 1, modified + 1))
+    _refuse(rf"^{path}: not as the workflow made it")
+    os.utime(path, (modified, modified))
+    shutil.rmtree(".snakemake/metadata")
+    _refuse(r"open/scenes\.parquet: not as the workflow made it")
+
+
+def test_code_that_is_not_the_commits_makes_no_release(project: Path) -> None:
+    code = Path("src/sartext/core/errors.py")
+    text = code.read_text()
+    code.write_text(f"{text}# older\n")
+    git("commit", "-q", "-a", "-m", "Other code")
+    _refuse(r"core/errors\.py: not as in commit")
+    git("rm", "-q", str(code))
+    git("commit", "-q", "-m", "Less code")
+    _refuse(r"core/errors\.py: not as in commit")
+    code.parent.mkdir(exist_ok=True)
+    code.write_text(text)
+    Path("src/sartext/core/added.py").write_text("")
+    git("add", "-A")
+    git("commit", "-q", "-m", "More code")
+    _refuse(r"core/added\.py: not as in commit")
+
+
+def test_the_records_of_a_real_workflow_are_read(project: Path) -> None:
+    rules = [
+        f"rule:\n    output: {str(path)!r}\n    params: code={code_digest(module)!r}\n"
+        f"    shell: 'cp {path}.kept {path}'\n"
+        for path, module in made_of(Build().config)
+    ]
+    for path, _ in made_of(Build().config):
+        path.rename(f"{path}.kept")
+    shutil.rmtree(".snakemake")
+    Path(".snakemake").mkdir()
+    Path(".snakemake/Snakefile").write_text("\n".join(rules))
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-q", "--cores", "1", "--snakefile", ".snakemake/Snakefile", "--",
+         *(str(path) for path, _ in made_of(Build().config))],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    release(Build().config, "1.0.0")
+
+
+def test_the_workflow_gives_these_rules_the_digest_of_these_modules(root: Path) -> None:
+    rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    modules = {module for _, module in made_of(load_config(root / "config" / "mini.yaml"))}
+    assert len(modules) == 9, "it has simulated sources and all branches"
+    for module in modules:
+        assert f'code=code_digest("{module}")' in rules
+
+
 def test_shards_of_an_older_build_are_made_anew(released: Path) -> None:
     build = Build()
     at = build.captions.index(Caption("open/images/a3", "a2c", "There is a ship."))
@@ -542,36 +636,39 @@ def test_a_step_that_fails_leaves_all_as_it_was(
     assert git("status", "--porcelain") == ""
 
 
-def test_a_release_that_is_killed_anywhere_is_made_again(released: Path, tmp_path: Path) -> None:
+# `sartext ...`, killed before the first rename or start of a program that has a text in its arguments
+KILLED = """
+import os, signal, sys
+from sartext.cli import main
+text, sys.argv = sys.argv[1], ["sartext", *sys.argv[2:]]
+def watch(event, arguments):
+    if event in ("os.rename", "subprocess.Popen") and text in " ".join(map(str, arguments)):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+main()
+"""
+
+
+def test_a_release_that_is_killed_and_one_that_fails_leave_the_last_one(released: Path) -> None:
     build = Build()
     _change_all(build)
     build.write()
-    copy_repository(released, tmp_path / "undisturbed")
-    command = [sys.executable, "-m", "sartext", "release", "--config", f"{RESULTS}/config.yaml",
-               "--version", "1.1.0"]  # fmt: skip
-    start = time.monotonic()
-    subprocess.run(command, cwd=tmp_path / "undisturbed", check=True, capture_output=True)
-    seconds = time.monotonic() - start
-    killed = 0
-    for moment in KILLED_AT:
-        run = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        time.sleep(moment * seconds)
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-            killed += 1
-        run.wait()
-        tagged, moved = "v1.1.0" in git("tag"), git("rev-list", "--count", "HEAD") == "3"
-        assert tagged == moved, "commit and tag go together"
-        if tagged:
-            break
-    assert killed
-    if not tagged:
-        release(build.config, "1.1.0")
-    record = read_json(FOLDER / "VERSION.json")
-    assert record["changes"] == CHANGES
-    assert record == read_json(tmp_path / "undisturbed" / FOLDER / "VERSION.json")
+    before, audit = snapshot(), RESULTS / "audit" / "stage1.json"
+    for step in (f"{FOLDER} -1", "'dvc', 'add'", "'update-ref', '-m'"):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, step, "release", "--config", f"{RESULTS}/config.yaml",
+             "--version", "1.1.0"],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == -signal.SIGKILL, step
+        audit.rename(audit.with_suffix(".away"))
+        with pytest.raises(UserError, match=r"stage1\.json: no such file"):
+            release(build.config, "1.1.0")
+        audit.with_suffix(".away").rename(audit)
+        assert snapshot() == before, step
+    assert read_json(FOLDER / "VERSION.json")["version"] == "1.0.0"
+    verify_manifest(FOLDER, FOLDER / "VERSION.json")
+    assert release(build.config, "1.1.0").record["changes"] == CHANGES
     assert folder_md5(FOLDER) == read_pointer(POINTER)
     assert git("status", "--porcelain") == ""
 
@@ -614,7 +711,7 @@ def test_what_a_remote_holds_of_a_version_is_read(released: Path) -> None:
     assert whole.returncode == 0, whole.stderr
     files = list_files(FOLDER)
     size = sum((FOLDER / path).stat().st_size for path in files)
-    assert whole.stdout == f"{POINTER}: remote store: {len(files)} files, {size:,} bytes, all whole\n"
+    assert whole.stdout == f"{TAG}: remote store: {len(files)} files, {size:,} bytes, all whole\n"
     damaged, gone = "captions.parquet", "exports/sartext.csv"
     for name in (damaged, gone):
         md5 = md5_file(FOLDER / name)
@@ -625,7 +722,7 @@ def test_what_a_remote_holds_of_a_version_is_read(released: Path) -> None:
     found = _check()
     assert found.returncode == 2
     assert found.stderr.count("\n") == 1
-    assert f"2 of {len(files)} files of {POINTER} are missing or damaged" in found.stderr
+    assert f"2 of {len(files)} files of {TAG} are missing or damaged" in found.stderr
     assert [line.split(": ")[:2] for line in found.stdout.splitlines()] == [
         [f"{FOLDER}/{damaged}", "damaged"],
         [f"{FOLDER}/{gone}", "missing"],
@@ -652,7 +749,26 @@ def test_a_call_either_makes_or_checks(project: Path, arguments: list[str]) -> N
 def test_nothing_is_there_to_check_before_a_release(project: Path) -> None:
     done = _check()
     assert done.returncode == 2
-    assert f"{POINTER}: no such file" in done.stderr
+    assert done.stderr == (
+        "sartext: sar-text-tests: no version is released, or its tag is not here (git fetch --tags)\n"
+    )
+
+
+def test_the_tags_pointer_is_checked_not_the_working_trees(released: Path) -> None:
+    assert dvc("push", "-q").returncode == 0
+    whole = _check()
+    assert whole.returncode == 0, whole.stderr
+    (FOLDER / "mine.txt").write_text("mine")
+    assert dvc("add", "-q", str(FOLDER)).returncode == 0
+    assert git("diff", "--name-only") == str(POINTER)
+    assert _check().stdout == whole.stdout
+    POINTER.unlink()
+    assert _check().stdout == whole.stdout
+    git("tag", "-m", "content: " + "0" * 64, "sar-text-tests@v2.0.0", "HEAD~1")
+    done = _check()
+    assert done.returncode == 2
+    assert done.stderr.startswith("sartext: git show: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_two_checkouts_make_the_same_version(released: Path, made: Path, tmp_path: Path) -> None:
@@ -674,12 +790,29 @@ def test_the_command_says_what_was_made_and_what_comes_next(project: Path) -> No
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{TAG}: 10 images, 25 captions, 15 questions; content ")
     assert lines[1] == "no images of closed (5; licence): research use"
-    assert lines[-2].startswith(f"  dvc push {POINTER}   # ")
+    assert re.fullmatch(rf"  dvc push -r store {POINTER}   # 0\.\d MB", lines[-2])
     assert lines[-1] == "  git push --follow-tags"
     again = _sartext("release", "--config", str(RESULTS / "config.yaml"), "--version", "1.0.0")
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
     assert again.stderr.startswith("sartext: --version: 1.0.0 is released")
+
+
+def test_a_remote_within_the_repository_is_not_pushed_to_unasked(project: Path) -> None:
+    assert push_remote() == "store"
+    for url in ("data/store", f"file://{project}/data/store"):
+        assert dvc("remote", "add", "-q", "-d", "-f", "store", url).returncode == 0
+        assert push_remote() is None
+    git("commit", "-q", "-a", "-m", "A store of the repository")
+    done = _sartext("release", "--config", str(RESULTS / "config.yaml"), "--version", "1.0.0")
+    assert re.fullmatch(
+        rf"  dvc push -r NAME {POINTER}   # 0\.\d MB; NAME: a remote of yours \(dvc remote add -d NAME URL\)",
+        done.stdout.splitlines()[-2],
+    )
+    assert dvc("remote", "add", "-q", "-d", "team", "ssh://host/path").returncode == 0
+    assert push_remote() == "team"
+    assert dvc("config", "-q", "--unset", "core.remote").returncode == 0
+    assert push_remote() is None
 
 
 def test_what_someone_stages_meanwhile_is_not_committed(project: Path) -> None:

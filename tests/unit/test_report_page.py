@@ -13,7 +13,7 @@ from sartext.core.config import Config, save_config
 from sartext.core.errors import UserError
 from sartext.core.files import read_json, write_json
 from sartext.report.page import page, write_index, write_page
-from sartext.report.table import write_table
+from sartext.report.table import MISSING, write_table
 from sartext.report.tables import TABLES, make_table
 
 
@@ -83,6 +83,51 @@ def test_page_says_what_the_data_is_and_how_it_was_made(run: Config) -> None:
     # one record was set aside, and its name is shown as text
     assert "images set aside" in text
     assert "JPEGImages/&lt;b&gt;1&lt;/b&gt;.jpg: annotation 1: cannot be decoded" in text
+
+
+def _cells(text: str, heading: str) -> list[list[str]]:
+    """Rows of the first table below a heading, as text."""
+    table = text[text.index(f"<h3>{heading}</h3>") :].partition("<tbody>")[2].partition("</tbody>")[0]
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table.split("</tr>")[:-1]]
+
+
+def test_a_missing_audit_is_told_beside_one_that_is_there(run: Config) -> None:
+    audit = {
+        "tests": 31,
+        "checked": 97,
+        "remaining": 0,
+        "removed_by_kind": {"exact": 2, "near, via another": 1},
+    }
+    write_json(run.results / "audit" / "stage1.json", audit)
+    found = _cells(page(run), "Leakage audit")
+    assert found == [
+        ["stage 1", "31", "97", "0", "2 exact, 1 near, via another"],
+        ["SAR-TEXT", *[MISSING] * 3, "not audited: results/fixture/audit/sartext.json is missing"],
+    ]
+    write_json(run.results / "audit" / "sartext.json", audit | {"removed_by_kind": {}})
+    assert _cells(page(run), "Leakage audit")[1] == ["SAR-TEXT", "31", "97", "0", "none"]
+    write_json(run.results / "audit" / "sartext.json", [])
+    with pytest.raises(UserError, match=r"audit/sartext\.json: removed_by_kind: expected counts by kind"):
+        page(run)
+
+
+@pytest.mark.parametrize(("split", "said"), [("test", "test"), ("val", "validation")])
+def test_questions_answered_alone_are_said_to_be_of_the_split_tried(
+    run: Config, split: str, said: str
+) -> None:
+    one = {
+        "n": 40,
+        "chance_of_subject": 0.25,
+        "majority": {"value": 0.5},
+        "question_only": {"value": 0.6, "low": 0.55, "high": 0.65},
+    }
+    alone = {"split": split, "by_type": {"count": one, "presence": {"n": 0}}, "all": one}
+    write_json(run.results / "sartext" / "statistics.json", {"questions": {"question_only": alone}})
+    text = page(run)
+    assert f"Share of SAR-TEXT's {said} questions that is answered right" in text
+    assert _cells(text, "Questions answered from their text alone") == [
+        [name, "40", "25.0", "50.0", "60.0 [55.0, 65.0]"] for name in ("count", "all")
+    ]
 
 
 def test_verdicts_are_counted(run: Config) -> None:

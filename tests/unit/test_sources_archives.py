@@ -40,6 +40,10 @@ def _twice(path: Path) -> None:
             archive.writestr("a", b"2")
 
 
+def _pair(one: str, other: str) -> Callable[[Path], object]:
+    return lambda path: zipped(path, {one: b"1", other: b"2"})
+
+
 def _encrypted(path: Path) -> None:
     zipped(path, {"secret": b"x"})
     content = bytearray(path.read_bytes())
@@ -73,6 +77,13 @@ def _large(path: Path) -> None:
         (_named(f"Patch/Cargo_x{'3' * 300}_y4.tif"), "a part of its name is over 255 bytes"),
         (_named("\N{SNOWMAN}" * 86), "a part of its name is over 255 bytes"),
         (_twice, "'a': its name is given twice"),
+        (_pair("a/b", "a//b"), "'a//b': its name is given twice"),
+        (_pair("./a/b", "a/b"), "'a/b': its name is given twice"),
+        (_pair("a/./b", "a/b/"), "'a/b/': its name is given twice"),
+        (_named("./../outside"), "its name leads out"),
+        (_named("//etc/cron.d/x"), "its name leads out"),
+        (_named("./C:/outside"), "its name leads out"),
+        (_named("."), "'.': its name is no file's"),
         (_encrypted, "'secret': is encrypted"),
         (_bomb, "unpacks to 4194304 bytes"),
         (_many, "12 members, over the limit of 11"),
@@ -101,6 +112,18 @@ def test_wanted_members_alone_are_unpacked_where_the_caller_says(tmp_path: Path)
         assert archive.read("top/other.xml") == b"3"
     found = {file.relative_to(tmp_path / "out").as_posix(): file.read_bytes() for file in _files(tmp_path)}
     assert found == {"one.tif": b"1", "deep/two.tif": b"22"}
+
+
+def test_names_are_read_as_a_file_system_reads_them(tmp_path: Path) -> None:
+    path = zipped(
+        tmp_path / "a.zip", {"./": b"", "./top//one.tif": b"1", "top/": b"", ".//top/./": b"", "b": b"2"}
+    )
+    with open_archive(path) as archive:
+        assert archive.names == ("top/one.tif", "b")
+        assert archive.size == 2
+        assert archive.read("top/one.tif") == b"1"
+        archive.unpack({name: name for name in archive.names}, tmp_path / "out")
+    assert (tmp_path / "out/top/one.tif").read_bytes() == b"1"
 
 
 def _files(tmp_path: Path) -> list[Path]:

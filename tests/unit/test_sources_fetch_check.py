@@ -1,6 +1,7 @@
 """What belongs in a source's folder, and what is said of what lies there."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,53 @@ def test_a_tree_as_people_read_it() -> None:
 
 
 def test_what_is_there_is_counted(tmp_path: Path) -> None:
-    config = coco(tmp_path, expected_images=10, expected_boxes=21)
+    config = coco(tmp_path, expected_images=10, expected_boxes=20)
     assert checked(config) == [
         "images: 10 (train 7, test 3), as expected",
-        "objects: 20; EXPECTED 21: compare with the source's page",
+        "objects: 20, as expected",
         "decoded: 10 of 10 images that were tried",
     ]
+
+
+@pytest.mark.parametrize(
+    ("images", "boxes", "said"),
+    [
+        (10, 21, "holds 20 objects, expected 21; compare"),
+        (9, 20, "holds 10 images, expected 9; compare"),
+        (1200, 12013, "holds 10 images, expected 1,200 and 20 objects, expected 12,013; compare"),
+    ],
+)
+def test_another_number_than_the_whole_source_has(tmp_path: Path, images: int, boxes: int, said: str) -> None:
+    config = coco(tmp_path, expected_images=images, expected_boxes=boxes)
+    lines: list[str] = []
+    with pytest.raises(
+        UserError, match=rf"{said} .*get the whole: fetch tiny\.zip and unpack it; or set 'partial: true'"
+    ):
+        check_source(config, IMAGES, lines.append)
+    # all is said before it is refused
+    assert lines[-1] == "decoded: 10 of 10 images that were tried"
+    part = checked(config.model_copy(update={"partial": True}))
+    assert (f"objects: 20, of {boxes:,}" in part) == (boxes != 20)
+    assert part[0].endswith("as expected" if images == 10 else f", of {images:,}")
+
+
+def test_no_object_at_all_is_another_number_too(tmp_path: Path) -> None:
+    config = coco(tmp_path, expected_boxes=20)
+    for split in ("train", "test"):
+        path = tmp_path / f"annotations/{split}.json"
+        written(path, {**json.loads(path.read_text(encoding="utf-8")), "annotations": []})
+    with pytest.raises(UserError, match="holds 0 objects, expected 20"):
+        checked(config)
+
+
+def test_a_folder_that_may_not_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+    config = coco(tmp_path)
+    link = tmp_path / "images"
+    link.rename(tmp_path / "elsewhere")
+    link.symlink_to(link)
+    with pytest.raises(UserError) as error:
+        checked(config)
+    assert str(tmp_path) in str(error.value)
 
 
 def test_a_limit_of_the_profile_does_not_limit_the_check(tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 import hashlib
 import io
 import json
+import os
+import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,133 @@ def test_all_is_downloaded_unpacked_checked_and_not_twice(
     assert run("ours", "--config", str(profile))[0] == 0
     assert [asked.path for asked in server.asked[3:]] == ["/images.zip"]
     assert (tmp_path / "root/images/3.png").is_file()
+
+
+def test_a_file_of_the_same_size_is_not_taken_for_the_archives(
+    server: FileServer, profile: Path, tmp_path: Path
+) -> None:
+    assert run("ours", "--config", str(profile))[0] == 0
+    image = tmp_path / "root/images/3.png"
+    image.write_bytes(bytes(len(image.read_bytes())))
+    status, said, (line,) = run("ours", "--config", str(profile))
+    assert status == 2
+    assert "unpacked already: train.tar.gz" in said
+    assert f"{image}: is there already and is not what images.zip holds; move it away" in line
+
+
+def test_another_number_of_images_is_refused(server: FileServer, profile: Path) -> None:
+    raw = yaml.safe_load(profile.read_text(encoding="utf-8"))
+    raw["sources"][0]["expected_images"] = 7
+    profile.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    status, said, (line,) = run("ours", "--config", str(profile))
+    assert (status, "ours: can be used" in said) == (2, False)
+    assert "holds 6 images, expected 7; compare with the source's page" in line
+    raw["sources"][0]["partial"] = True
+    profile.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    status, said, fault = run("ours", "--config", str(profile))
+    assert (status, fault, said[-1]) == (0, [], "ours: can be used")
+
+
+def test_what_came_already_needs_no_more_room(
+    server: FileServer, profile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {path: len(content) for path, content in server.files.items()}
+    # the room that is left when half of the first archive came: the rest, and what two archives unpack to
+    half = sizes["/images.zip"] // 2
+    left = sum(sizes.values()) - half + sizes["/images.zip"] + sizes["/train.tar.gz"]
+    usage = namedtuple("usage", "total used free")
+    free = left - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - free, free))
+    part = tmp_path / "root/images.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(server.files["/images.zip"][:half])
+    status, _, (line,) = run("ours", "--config", str(profile))
+    assert status == 2
+    assert "3 files needs" in line
+    assert server.asked == []
+    free = left
+    assert run("ours", "--config", str(profile))[::2] == (0, [])
+
+
+def _file_for_a_folder(root: Path) -> Path:
+    (root / "annotations").write_bytes(b"")
+    return root / "annotations"
+
+
+def _folder_for_a_part(root: Path) -> Path:
+    (root / "images.zip.part").mkdir()
+    return root / "images.zip.part"
+
+
+def _folder_for_the_notes(root: Path) -> Path:
+    (root / ".fetched.json").mkdir()
+    return root / ".fetched.json"
+
+
+def _folder_for_a_download(root: Path) -> Path:
+    (root / "images.zip").mkdir()
+    return root / "images.zip"
+
+
+def _link_to_itself(root: Path) -> Path:
+    (root / "images").symlink_to(root / "images")
+    return root / "images"
+
+
+def _no_permission(root: Path) -> Path:
+    root.chmod(0o500)
+    return root
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _file_for_a_folder,
+        _folder_for_a_part,
+        _folder_for_the_notes,
+        _folder_for_a_download,
+        _link_to_itself,
+        _no_permission,
+    ],
+)
+def test_what_the_disk_refuses_is_said_in_one_line(
+    server: FileServer,
+    profile: Path,
+    tmp_path: Path,
+    plant: Callable[[Path], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "localhost.pem")
+    root = Path("root")
+    (root / ".sartext").mkdir(parents=True)
+    (root / ".sartext/fetch.lock").touch()
+    place = plant(root)
+    with _without_power(tmp_path) if plant is _no_permission else nullcontext():
+        status, _, fault = run("ours", "--config", profile.name, "--root", str(root))
+    root.chmod(0o755)
+    assert status == 2
+    (line,) = fault
+    assert str(place) in line
+    assert not list(root.glob(".unpacking*"))
+
+
+@contextmanager
+def _without_power(folder: Path) -> Iterator[None]:
+    """Be somebody who is refused where permissions say so, which the superuser is not.
+
+    Only what is below the current folder can be reached then.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 65534, -1, follow_symlinks=False)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_check_downloads_nothing(server: FileServer, profile: Path, tmp_path: Path) -> None:

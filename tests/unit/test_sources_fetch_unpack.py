@@ -1,5 +1,6 @@
 """Archives that are downloaded: whole and safe, or not at all."""
 
+import errno
 import io
 import os
 import signal
@@ -78,7 +79,13 @@ def test_every_kind_is_unpacked_and_noted(tmp_path: Path, root: Path, kind: str)
     archive.unlink()
     assert is_unpacked(archive, root, DIGEST)
     assert not is_unpacked(archive, root, DIGEST.replace("0", "1"))
-    (root / "images/a.png").write_bytes(b"shorter")
+    # one byte of the same size: content counts, not size
+    (root / "images/a.png").write_bytes(b"a" * 2999 + b"b")
+    assert not is_unpacked(archive, root, DIGEST)
+    (root / "images/a.png").write_bytes(MEMBERS["images/a.png"])
+    assert is_unpacked(archive, root, DIGEST)
+    (root / "images/a.png").unlink()
+    (root / "images/a.png").mkdir()
     assert not is_unpacked(archive, root, DIGEST)
 
 
@@ -119,8 +126,102 @@ def test_the_same_files_there_already_stay(tmp_path: Path, root: Path) -> None:
     (root / "images").mkdir()
     (root / "images/a.png").write_bytes(MEMBERS["images/a.png"])
     (root / "images/own.png").write_bytes(b"own")
+    mine = (root / "images/a.png").stat()
     unpack(archive, root, DIGEST)
     assert tree(root) == {**MEMBERS, "images/own.png": b"own"}
+    assert os.path.samestat((root / "images/a.png").stat(), mine)
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    """All below a folder, hidden things too; a folder's content is None."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, os.strerror(errno.EIO)), KeyboardInterrupt()])
+def test_a_merge_that_fails_in_the_middle_is_taken_back(
+    tmp_path: Path, root: Path, kind: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {"a/one": b"1", "a/two": b"2", "b/three": b"3", "c/deep/four": b"4", "five": b"5"}
+    archive = WRITERS[kind](tmp_path / "archive", members)
+    unpack(as_zip(tmp_path / "first.zip", {"a/own": b"own", "c/own": b"own", "a/two": b"2"}), root, DIGEST)
+    before = everything(root)
+    rename = Path.rename
+    for failing in ("one", "b", "deep", "five"):
+        # the disk fails when this one is to be moved into place
+        def faulty(path: Path, target: Path, failing: str = failing) -> Path:
+            if path.name == failing and ".unpacking-archive" in path.parts:
+                raise fault
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", faulty)
+        with pytest.raises((UserError, KeyboardInterrupt)):
+            unpack(archive, root, DIGEST)
+        assert everything(root) == before
+    monkeypatch.undo()
+    unpack(archive, root, DIGEST)
+    assert tree(root) == {**members, "a/own": b"own", "c/own": b"own"}
+
+
+def test_what_cannot_be_noted_is_not_merged(tmp_path: Path, root: Path) -> None:
+    (root / "images").mkdir()
+    (root / NOTES).write_text("{")
+    with pytest.raises(UserError, match=r"\.fetched\.json: not valid JSON .*delete it"):
+        unpack(as_zip(tmp_path / "a.zip", MEMBERS), root, DIGEST)
+    assert everything(root) == {"images": None, NOTES: b"{"}
+
+
+def test_notes_that_a_full_disk_refuses_take_the_merge_back(tmp_path: Path, root: Path) -> None:
+    # small files fit, the notes of 400 long names do not: a limit of 8 kB a file
+    members = {f"images/{number:0100d}.png": b"x" for number in range(400)}
+    archive = as_tar("gz")(tmp_path / "a.tar.gz", members)
+    (root / "images").mkdir()
+    (root / "images/own.png").write_bytes(b"own")
+    before = everything(root)
+    code = (
+        "import resource, signal, sys; from pathlib import Path;"
+        "from sartext.core.errors import UserError;"
+        "from sartext.sources.fetch import unpack\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))\n"
+        f"try: unpack(Path(sys.argv[1]), Path(sys.argv[2]), {DIGEST!r})\n"
+        "except UserError as error: print(error); sys.exit(2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(archive), str(root)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "the disk is full" in done.stdout
+    assert everything(root) == before
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_are_normalised_before_they_are_checked(tmp_path: Path, root: Path, kind: str) -> None:
+    members = {"./images//a.png": b"a", "images/./b.png": b"b"}
+    unpack(WRITERS[kind](tmp_path / "a", members), root, DIGEST)
+    assert tree(root) == {"images/a.png": b"a", "images/b.png": b"b"}
+    assert is_unpacked(tmp_path / "a", root, DIGEST)
+    for other in ({"x//y": b"1", "x/y": b"2"}, {"./x/y": b"1", "x/./y": b"2"}):
+        with pytest.raises(UserError, match="its name is given twice"):
+            unpack(WRITERS[kind](tmp_path / "twice", other), root, DIGEST)
+    for name in ("./../x", "a//../../x", "//x", "./a/.."):
+        with pytest.raises(UserError, match="its name leads out"):
+            unpack(WRITERS[kind](tmp_path / "out", {name: b"x"}), root, DIGEST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "out", "source", "twice"]
+
+
+def test_a_tar_of_a_folder_itself(tmp_path: Path, root: Path) -> None:
+    # `tar -C FOLDER -c .` names every member ./ and gives the folder too
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as opened:
+        for name in (".", "./images", "images/"):
+            _member(name=name, type=tarfile.DIRTYPE)(opened)
+        _member(name="./images/a.png", size=1)(opened)
+    assert unpack(archive, root, DIGEST) == 1
+    assert tree(root) == {"images/a.png": b"x"}
 
 
 def _other_content(root: Path) -> None:
@@ -185,7 +286,8 @@ BAD_TARS: dict[str, tuple[Callable[[tarfile.TarFile], None], str]] = {
     "fifo": (_member(type=tarfile.FIFOTYPE), "is a link or a device"),
     "twice": (_member(name="./good", size=1), "its name is given twice"),
     "file and folder": (_member(name="good/x", size=1), "cannot be unpacked"),
-    "too long": (_member(name="n" * 300, size=1), "cannot be unpacked"),
+    "too long": (_member(name="n" * 300, size=1), "a part of its name is over 255 bytes"),
+    "not UTF-8": (_member(name="a\udcff", size=1), "is not in UTF-8"),
 }
 
 
@@ -261,6 +363,13 @@ def test_a_zip_in_a_tar_does_not_make_it_a_zip(tmp_path: Path, root: Path) -> No
     assert tree(root) == {"inner.zip": inner}
 
 
+def _count(root: Path) -> int:
+    try:
+        return sum(1 for path in root.rglob("*.bin"))
+    except FileNotFoundError:  # a folder was moved into place meanwhile
+        return 0
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 @pytest.mark.parametrize("written", [1, 200, 700])
 def test_killed_and_again(tmp_path: Path, root: Path, kind: str, written: int) -> None:
@@ -272,7 +381,7 @@ def test_killed_and_again(tmp_path: Path, root: Path, kind: str, written: int) -
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(archive), str(root)])
     deadline = time.monotonic() + 60
-    while process.poll() is None and sum(1 for path in root.rglob("*.bin")) < written:
+    while process.poll() is None and _count(root) < written:
         assert time.monotonic() < deadline
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import pickle
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from sources_files import boxes, colours, grey, source, written
 
 from sartext.core.config import Config, SourceConfig, parse_config
 from sartext.core.errors import UserError
+from sartext.core.files import sha256_file
 from sartext.core.records import Box, Scene
 from sartext.core.tables import read_scenes
 from sartext.sources import decode_image, ingest
@@ -362,6 +366,99 @@ def test_the_same_bytes_again_and_by_several_processes(tmp_path: Path, config: C
     assert _bytes(Path("results")) | _bytes(Path("out")) == first
 
 
+# the first ingest is copied, and done anew of a changed source by a child that kills itself just
+# before its first, second, ... change of a name or folder, until one gets through
+KILLED = """
+import os, pickle, shutil, signal, sys
+from pathlib import Path
+from sartext.sources import ingest
+
+CHANGES = {"os.rename", "os.remove", "os.rmdir"}
+given, config = pickle.loads(Path("call.pickle").read_bytes())
+ingest(given, config, Path("imported"))  # once, not by every child
+for point in range(1000):
+    place = Path(f"killed/{point:03}")
+    shutil.copytree("first", place)
+    child = os.fork()
+    if child == 0:
+        os.chdir(place)
+        left = point
+
+        def kill(event, arguments):
+            global left
+            if event in CHANGES:
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                left -= 1
+
+        sys.addaudithook(kill)
+        ingest(given, config, Path("out"))
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+"""
+
+
+def _tiles_fit(place: Path) -> bool:
+    """Whether a place has scenes; if so, every image must be the one that was ingested."""
+    if not (place / "out").is_dir():
+        return False
+    scenes = {scene.scene_id: scene for scene in read_scenes(place / "out" / "scenes.parquet")}
+    with (place / "out" / "hashes.csv").open(newline="") as stream:
+        rows = {row["scene_id"]: row for row in csv.DictReader(stream)}
+    assert rows.keys() == scenes.keys()
+    for name, scene in scenes.items():
+        if scene.window is not None:
+            assert sha256_file(place / scene.image) == rows[name]["file_sha256"]
+            twin = np.asarray(Image.open(place / (scene.twin or "")))
+            assert hash_image(twin).sha256 == rows[name]["twin_sha256"]
+    return True
+
+
+def test_killed_at_any_moment_scenes_have_their_tiles_and_the_next_ingest_mends_all(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "s"
+    pixels = np.random.default_rng(2).integers(0, 256, (30, 40, 3))
+    grey(root / "sar1.png", 40, 30, value=3)
+    colours(root / "opt1.png", pixels)
+    given = source(root, "pairs", {"sar": "sar{id}.png", "optical": "opt{id}.png"})
+    for name, value in (("first", 3), ("second", 90)):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        grey(root / "sar1.png", 40, 30, value=value)
+        colours(root / "opt1.png", pixels // (1 if value == 3 else 2))
+        _ingested(given, config)
+    monkeypatch.chdir(tmp_path)
+    undisturbed = _bytes(Path("second"))
+    assert _bytes(Path("first")) != undisturbed
+    Path("call.pickle").write_bytes(pickle.dumps((given, config)))
+    subprocess.run([sys.executable, "-c", KILLED], check=True, timeout=120)
+    places = sorted(Path("killed").iterdir())
+    had_scenes = [_tiles_fit(place) for place in places]
+    # between two renames of one folder alone there are none, and the next ingest makes them
+    assert had_scenes.count(False) == 1
+    assert len(places) > 10
+    assert _bytes(places[-1]) == undisturbed
+    for place in places:
+        monkeypatch.chdir(tmp_path / place)
+        ingest(given, config, Path("out"))
+        assert _bytes(Path()) == undisturbed, place
+
+
+def test_the_same_tiles_are_left_and_damaged_ones_written_again(tmp_path: Path, config: Config) -> None:
+    given = _coco(tmp_path / "s", {"a.png": (40, 30)}, {})
+    _ingested(given, config)
+    first = _bytes(OUT)
+    path = OUT / next(iter(first))
+    before = path.stat().st_mtime_ns
+    _ingested(given, config)
+    assert path.stat().st_mtime_ns == before
+    path.write_bytes(first[next(iter(first))][:-1])
+    _ingested(given, config)
+    assert _bytes(OUT) == first
+
+
 def test_tiles_of_an_earlier_run_go_where_none_are_needed(tmp_path: Path, config: Config) -> None:
     given = _coco(tmp_path / "s", {"a.png": (40, 30)}, {})
     _ingested(given, config)
@@ -452,7 +549,8 @@ def test_a_name_that_climbs_writes_no_tile_outside_its_folder(tmp_path: Path, co
     scenes = _ingested(given, _changed(config, max_rejected_share=0.5))
     assert len(scenes) == 4
     assert "tiles cannot be named" in _rejects()[0][2]
-    assert all(name.startswith("image/images/b__") for name in _bytes(OUT / "tiny"))
+    (settled,) = (OUT / "tiny").iterdir()
+    assert all(name.startswith("image/images/b__") for name in _bytes(settled))
     assert {path.name for path in OUT.iterdir()} == {"tiny"}
 
 

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from sartext.core.config import Config, parse_config, save_config
 from sartext.core.files import list_files, sha256_file
@@ -43,11 +45,20 @@ def _config(root: Path) -> Config:
     return parse_config(raw, "killed")
 
 
+def _deepen(folder: Path) -> None:
+    """Make 8-bit images PNG files of 16 bits, which the exports hold a drawn copy of."""
+    for path in sorted(folder.iterdir()):
+        pixels = np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(pixels.astype(np.uint16) * 200).save(path, "PNG")
+
+
 def _narrated(root: Path, folder: Path) -> None:
     """Write, ingest and narrate the sources in a folder, and leave the profile there."""
     config = _config(root)
     for source in config.sources:
         write_source(source.name, config, source.folder, folder / f"{source.name}.truth.json")
+        if source.name == "fusar-map":
+            _deepen(source.folder / "SAR")
         ingest(source, config, config.results / "scenes" / source.name)
         for branch in source.branches:
             narrate_source(
@@ -77,14 +88,13 @@ def _finish(folder: Path) -> float:
 
 
 def _built(folder: Path) -> dict[str, str]:
-    """Digest of every file of the built sets, half ones and all, without the note of shards' times."""
+    """Digest of every file of the built sets, half ones and the record of written shards with them."""
     results = folder / "results" / "killed"
     parts = [results / name for name in ("stage1", "sartext", "audit")]
     return {
-        path.as_posix(): sha256_file(path)
+        path.relative_to(folder).as_posix(): sha256_file(path)
         for part in parts
         for path in (part / name for name in list_files(part))
-        if path.name != ".written.json"
     }
 
 
@@ -97,6 +107,9 @@ def test_a_build_killed_at_twenty_moments_ends_with_the_same_bytes(
     seconds = _finish(tmp_path)
     undisturbed = _built(tmp_path)
     assert any(name.endswith(".tar") for name in undisturbed)
+    assert any("/exports/images/fusar-map/" in name for name in undisturbed)
+    records = {f"results/killed/sartext/shards/{name}/.written.json" for name in SOURCES if name != "rsicd"}
+    assert records <= undisturbed.keys()
     for part in ("stage1", "sartext", "audit"):
         subprocess.run(["rm", "-r", str(tmp_path / "results" / "killed" / part)], check=True)
     random = generator("tests", "killed build")

@@ -66,11 +66,8 @@ class Workflow:
         return plan
 
 
-@pytest.fixture(scope="module")
-def finished(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
-    """After a real run of the beginning of the road: HRSID simulated, MSAR from files."""
-    folder = tmp_path_factory.mktemp("finished")
-    targets = [f"results/rerun/captions/{source}.a2c.parquet" for source in ("hrsid", "msar")]
+def _beginning(checkout: Path, folder: Path, *targets: str) -> Workflow:
+    """The beginning of the road, before any job: HRSID and RSICD to simulate, MSAR from files."""
     made = Workflow(checkout, folder, *targets)
     made.profile["profile"] = "rerun"
     made.profile["evaluation"]["version"] = "draft"
@@ -86,8 +83,42 @@ def finished(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Workfl
     ]
     write_source("msar", parse_config(made.profile, "rerun"), folder / "real" / "msar", folder / "truth.json")
     del made.profile["simulator"]["sources"]["msar"]
+    return made
+
+
+@pytest.fixture(scope="module")
+def finished(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """After a real run of the beginning of the road."""
+    targets = [f"results/rerun/captions/{source}.a2c.parquet" for source in ("hrsid", "msar")]
+    made = _beginning(checkout, tmp_path_factory.mktemp("finished"), *targets)
     made.run()
     return made
+
+
+AUDITED = [f"results/rerun/audit/{name}.json" for name in ("stage1", "sartext")]
+
+
+def test_one_source_alone_and_then_all_give_what_all_at_once_give(
+    checkout: Path, finished: Workflow, tmp_path: Path
+) -> None:
+    at_once = Workflow(checkout, finished.folder, *finished.targets, *AUDITED)
+    at_once.profile = finished.profile
+    at_once.run()
+    alone = _beginning(checkout, tmp_path, "results/rerun/scenes/msar/scenes.parquet")
+    alone.run()
+    assert [path.name for path in (tmp_path / "results" / "rerun" / "scenes").iterdir()] == ["msar"]
+    alone.targets = at_once.targets
+    alone.run()
+    for part in ("scenes", "captions", "stage1", "sartext", "audit"):
+        first, second = (
+            {path.relative_to(made.folder): path.read_bytes() for path in _files(made.folder, part)}
+            for made in (at_once, alone)
+        )
+        assert first == second != {}
+
+
+def _files(folder: Path, part: str) -> list[Path]:
+    return [path for path in (folder / "results" / "rerun" / part).rglob("*") if path.is_file()]
 
 
 def test_a_changed_file_of_a_real_source_is_read_again_and_nothing_else(finished: Workflow) -> None:

@@ -101,6 +101,7 @@ rule statistics:
 rule exports:
     input:
         BUILT,
+        hashes=expand(f"{RESULTS}/scenes/{{source}}/hashes.csv", source=SARTEXT_SOURCES),
         audit=f"{RESULTS}/audit/sartext.json",
     output:
         f"{RESULTS}/sartext/exports.json",
@@ -111,7 +112,7 @@ rule exports:
     params:
         config=CONFIG,
         code=code_digest("sartext.dataset.exports.built"),
-        settings=settings("dataset.shard_images", "seed"),
+        settings=settings("dataset.shard_images", "seed", "images.stretch_low", "images.stretch_high"),
     shell:
         "sartext build --config {params.config} --part exports > {log} 2>&1"
 

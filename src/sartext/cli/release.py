@@ -42,6 +42,7 @@ def release(
         return
     if not version or remote:
         raise click.UsageError("expected --version X.Y.Z, or --check with or without --remote NAME")
+    from sartext.dataset.release.remotes import push_remote
     from sartext.dataset.release.run import release, size_of
 
     made = release(config, version, texts_only)
@@ -55,27 +56,25 @@ def release(
             f"no images of {entry['source']} ({entry['images']:,}; {entry['reason']}): {entry['licence']}"
         )
     click.echo(f"{made.folder / 'CHANGES.md'} tells what changed. Next:")
-    click.echo(
-        f"  dvc push {made.pointer}   # {size_of(made.folder) / 1e6:,.1f} MB; -r NAME for another remote"
-    )
+    to, size = push_remote(), f"{size_of(made.folder) / 1e6:,.1f} MB"
+    yours = "" if to else "; NAME: a remote of yours (dvc remote add -d NAME URL)"
+    click.echo(f"  dvc push -r {to or 'NAME'} {made.pointer}   # {size}{yours}")
     click.echo("  git push --follow-tags")
 
 
 def _check(profile: str, remote: str | None) -> None:
     from sartext.core.errors import UserError
     from sartext.dataset.release.remotes import check_remote
-    from sartext.dataset.release.versions import RELEASES
 
-    pointer = RELEASES / f"{profile}.dvc"
-    checked = check_remote(pointer, remote)
+    checked = check_remote(profile, remote)
     for fault in checked.faults:
         click.echo(f"{fault.file}: {fault.kind}: {fault.place}")
     if checked.faults:
         raise UserError(
-            f"remote {checked.remote}: {len(checked.faults)} of {checked.files} files of {pointer} are "
-            f"missing or damaged; delete what is damaged there and {checked.listing}, then push from a "
-            f"checkout that has the version (dvc push -r {checked.remote} {pointer})"
+            f"remote {checked.remote}: {len(checked.faults)} of {checked.files} files of {checked.tag} are "
+            f"missing or damaged; delete what is damaged there and {checked.listing}, "
+            f"then push {checked.push}"
         )
     click.echo(
-        f"{pointer}: remote {checked.remote}: {checked.files} files, {checked.size:,} bytes, all whole"
+        f"{checked.tag}: remote {checked.remote}: {checked.files} files, {checked.size:,} bytes, all whole"
     )

@@ -78,7 +78,7 @@ class Download(_Strict):
     file: str = Field(description="where it is kept, below the source's root")
     digest: str = Field(
         pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$",
-        description="as its publisher states it, sha256:HEX or md5:HEX; another digest is refused",
+        description="sha256:HEX or md5:HEX, from where the entry's comments say; another digest is refused",
     )
     size: Count | None = Field(default=None, description="bytes, if known")
     unpack: bool = Field(default=False, description="an archive (zip, tar, tar.gz) to unpack into the root")
@@ -127,10 +127,12 @@ class SourceConfig(_Strict):
     resolution_m: float | None = Field(default=None, gt=0, description="metres a pixel")
     polarisation: str | None = Field(default=None, description="such as HH")
     expected_images: Count | None = Field(
-        default=None, description="images the full source holds; a difference warns"
+        default=None,
+        description="images the full source holds; a difference warns, at a fetch it is an error",
     )
     expected_boxes: Count | None = Field(
-        default=None, description="annotated objects the full source holds; a difference warns"
+        default=None,
+        description="annotated objects the full source holds; a difference warns, at a fetch it is an error",
     )
     digests: dict[str, str] = Field(
         default={}, description="SHA-256 of files below root, such as annotations; another digest is refused"

@@ -1,4 +1,4 @@
-"""What both stages share: reading sources of a modality, their test images, and dropping training images."""
+"""What both stages share: reading sources of a modality, their test images, and dropping images."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,16 +7,19 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.core.files import atomic_path, write_json
 from sartext.core.records import SPLITS, Scene
 from sartext.core.tables import read_scenes
-from sartext.dataset.likeness.duplicates import Richness, duplicates
-from sartext.dataset.likeness.leakage import Leak, find_leaks
+from sartext.dataset.likeness.benchmark import BenchmarkImage, read_benchmark, stem_of
+from sartext.dataset.likeness.closest import Closest, Match
+from sartext.dataset.likeness.duplicates import Richness, drawn_repeats, duplicates
+from sartext.dataset.likeness.leakage import Frozen, Leak, find_leaks
 from sartext.dataset.likeness.overlap import cut_groups
-from sartext.dataset.likeness.prints import Prints, benchmark_prints, read_prints
+from sartext.dataset.likeness.prints import Prints, read_prints
 from sartext.dataset.likeness.same import Same, find_same
 
 
@@ -36,16 +39,18 @@ class Gathered:
     Attributes:
         scenes: scenes by source, in the profile's order.
         prints: prints of all their images and twins, then of the frozen benchmark's images.
-        benchmark: how many of the last prints are the benchmark's; 0 without one.
+        benchmark: the images that the last prints are of; none without a benchmark.
         version: its version; none if it was not checked.
         distance: most bits that perceptual hashes of near images differ by.
+        drawn: sources without official splits.
     """
 
     scenes: dict[str, list[Scene]]
     prints: Prints
-    benchmark: int
+    benchmark: Sequence[BenchmarkImage]
     version: str | None
     distance: int
+    drawn: frozenset[str]
 
     @property
     def every(self) -> list[Scene]:
@@ -56,7 +61,7 @@ class Gathered:
     def tests(self) -> int:
         """How many images are tests: those of every source, their twins, and the benchmark's."""
         own = [scene for scene in self.every if scene.split == "test"]
-        return len(own) + sum(scene.twin is not None for scene in own) + self.benchmark
+        return len(own) + sum(scene.twin is not None for scene in own) + len(self.benchmark)
 
     @cached_property
     def same(self) -> Same:
@@ -72,8 +77,39 @@ class Gathered:
 
     def leaks_of(self, tests: Sequence[Scene], training: Sequence[Scene]) -> list[Leak]:
         """Return the leaks of these scenes to those and the benchmark, by the images that were ingested."""
-        benchmark = np.arange(len(self.prints)) >= len(self.prints) - self.benchmark
-        return find_leaks(self.prints, self.same, tests, training, benchmark)
+        tested = {stem_of(scene.scene_id) for scene in tests}
+        names = {image.stem: image.name for image in reversed(self.benchmark)}
+        frozen = Frozen(
+            rows=self._frozen,
+            places=[place for image in self.benchmark if image.stem not in tested for place in image.places],
+            twins={
+                scene.scene_id: names[stem]
+                for scene in training
+                if scene.twin is not None and (stem := stem_of(scene.scene_id)) in names
+            },
+        )
+        return find_leaks(self.prints, self.same, tests, training, self.drawn, frozen)
+
+    def cut_images(self, scenes: Sequence[Scene]) -> list[Match]:
+        """Return the validation scenes that a training scene, of these too, or its twin repeats.
+
+        Their own twins count: what two SAR images share may be their optical twin alone.
+        """
+        val, train = (
+            self._closest.holding(scene.scene_id for scene in scenes if scene.split == split) & ~self._frozen
+            for split in ("val", "train")
+        )
+        return self._closest.search(val, train)
+
+    @property
+    def _frozen(self) -> NDArray[np.bool_]:
+        """Which prints are the benchmark's."""
+        rows: NDArray[np.bool_] = np.arange(len(self.prints)) >= len(self.prints) - len(self.benchmark)
+        return rows
+
+    @cached_property
+    def _closest(self) -> Closest:
+        return Closest(self.prints, self.same)
 
 
 def gather(config: Config, with_benchmark: bool) -> Gathered:
@@ -92,12 +128,13 @@ def gather(config: Config, with_benchmark: bool) -> Gathered:
     for source in config.sources:
         scenes[source.name] = read_scenes(config.results / "scenes" / source.name / "scenes.parquet")
         prints.append(read_prints(config, source.name, scenes[source.name]))
-    version, frozen = None, 0
+    version, frozen = None, list[BenchmarkImage]()
     if with_benchmark and config.evaluation.version != "draft":
         version = config.evaluation.version
-        prints.append(benchmark_prints(Path("data/benchmark") / version, config.images))
-        frozen = len(prints[-1])
-    return Gathered(scenes, Prints.joined(prints), frozen, version, config.dataset.phash_distance)
+        own, frozen = read_benchmark(Path("data/benchmark") / version, config.images, config.sources)
+        prints.append(own)
+    drawn = frozenset(source.name for source in config.sources if not source.splits)
+    return Gathered(scenes, Prints.joined(prints), frozen, version, config.dataset.phash_distance, drawn)
 
 
 @dataclass(frozen=True)
@@ -115,10 +152,11 @@ def keep(
     dropped: list[Dropped],
     what: str,
 ) -> Kept:
-    """Drop scenes that say nothing, and training and validation scenes that leak or repeat another one.
+    """Drop scenes that say nothing, and scenes that leak or repeat another one; official tests stay.
 
     Of a larger scene that training and validation images were cut from, the validation images are dropped, so
-    that no split cuts it.
+    that no split cuts it; so are those that share an optical twin with a training image. Of test images whose
+    split is drawn, those that repeat another test image are dropped.
 
     Args:
         gathered: all images of the profile.
@@ -151,12 +189,22 @@ def keep(
         for scene_id, (other, kind) in sorted(repeated.items())
     ]
     stays = {scene.scene_id for scene in whole if scene.scene_id not in repeated}
+    for match in gathered.cut_images([scene for scene in whole if scene.scene_id in stays]):
+        dropped.append(Dropped(match.scene, f"repeats another image ({match.kind})", match.other))
+        stays.remove(match.scene)
     if not any(scene.split == "train" and scene.scene_id in stays for scene in whole):
         raise UserError(
             f"{what}: no training image is left of {len(scenes)} scenes ({len(dropped)} dropped); "
             "expected at least one source with training images and texts"
         )
-    kept = [scene for scene in told if scene.split == "test" or scene.scene_id in stays]
+    tests = [scene for scene in told if scene.split == "test"]
+    again = drawn_repeats(tests, gathered.drawn, gathered.prints, gathered.same, texts)
+    dropped += [
+        Dropped(scene_id, f"repeats a test image ({kind})", other)
+        for scene_id, (other, kind) in sorted(again.items())
+    ]
+    stays |= {scene.scene_id for scene in tests if scene.scene_id not in again}
+    kept = [scene for scene in told if scene.scene_id in stays]
     return Kept(sorted(kept, key=lambda scene: scene.scene_id), leaks)
 
 

@@ -89,24 +89,33 @@ _SETS = {"stage1": "stage 1", "sartext": "SAR-TEXT"}
 
 def _audits(config: Config) -> list[dict[str, Any]]:
     """What the leakage audit of each training set says: images checked, and what was removed, by kind."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, title in _SETS.items():
-        audit = read_optional(config.results / "audit" / f"{name}.json")
-        if isinstance(audit, dict):
-            kinds = audit.get("removed_by_kind")
-            removed = ", ".join(f"{kinds[kind]} {kind}" for kind in kinds) if kinds else "none"
-            counts = [audit.get(key, MISSING) for key in ("tests", "checked", "remaining")]
-            rows.append({"title": title, "counts": counts, "removed": removed})
+        path = config.results / "audit" / f"{name}.json"
+        audit = read_optional(path)
+        if audit is None:
+            removed = f"not audited: {path.as_posix()} is missing"
+            rows.append({"title": title, "counts": [MISSING] * 3, "removed": removed})
+            continue
+        kinds = audit.get("removed_by_kind") if isinstance(audit, dict) else None
+        if not isinstance(kinds, dict):
+            raise UserError(f"{path}: removed_by_kind: expected counts by kind; run 'sartext audit' again")
+        removed = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none"
+        counts = [audit.get(key, MISSING) for key in ("tests", "checked", "remaining")]
+        rows.append({"title": title, "counts": counts, "removed": removed})
     return rows
 
 
-def _guessed(config: Config) -> list[tuple[str, ...]]:
-    """Per question type: questions of the test split, and what is answered right without the image."""
+_SPLITS = {"val": "validation", "test": "test"}
+
+
+def _guessed(config: Config) -> dict[str, Any] | None:
+    """The split that was tried, and per question type what is answered right there without the image."""
     statistics = read_optional(config.results / "sartext" / "statistics.json")
     asked = statistics.get("questions") if isinstance(statistics, dict) else None
     tried = asked.get("question_only") if isinstance(asked, dict) else None
     if not tried:
-        return []
+        return None
 
     def percent(value: float) -> str:
         return f"{100 * value:.1f}"
@@ -123,7 +132,8 @@ def _guessed(config: Config) -> list[tuple[str, ...]]:
         )
 
     kinds = [(kind, tried["by_type"].get(kind)) for kind in QUESTION_TYPES]
-    return [row(kind, entry) for kind, entry in kinds if entry and entry["n"]] + [row("all", tried["all"])]
+    rows = [row(kind, entry) for kind, entry in kinds if entry and entry["n"]]
+    return {"split": _SPLITS[tried["split"]], "rows": [*rows, row("all", tried["all"])]}
 
 
 def _made(config: Config, scores: list[Score]) -> list[tuple[str, str]]:

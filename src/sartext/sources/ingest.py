@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ import numpy as np
 
 from sartext.core.config import Config, ImagesConfig, SourceConfig
 from sartext.core.errors import UserError
-from sartext.core.files import atomic_folder, write_json
+from sartext.core.files import atomic_folder, digest_json, list_files, sha256_file, write_json
 from sartext.core.progress import track
 from sartext.core.records import SPLITS, Scene
 from sartext.core.tables import write_records
@@ -29,6 +29,7 @@ from sartext.sources.rejects import Reject, RejectKind, SetAsideError, write_rej
 from sartext.sources.tiles import cut_scene, is_cut, is_large
 
 _NAMED = 3
+_DIGEST = 16
 
 
 class ImageWriter:
@@ -114,26 +115,45 @@ class _Guard:
 class _Tiles:
     """The tiles of a source's large images.
 
-    They lie in a temporary folder while images are prepared; it takes the place of the old one when the
-    rest of the ingest does.
+    They lie in a folder named by their bytes, put beside that of an earlier ingest before its scenes are
+    replaced, and that one goes afterwards: whenever a run is killed, scenes that are there have their tiles.
 
     Attributes:
         wholes: the scene id of the whole that each tile is of, by the tile's.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = self._temporary = folder
+        self._folder, self._cut = folder, folder / ".cut"
+        self._settled: Path | None = None
         self.wholes: dict[str, str] = {}
 
     @contextmanager
-    def opened(self, needed: bool) -> Iterator[None]:
-        """Make room for the tiles; where none are needed, those of an earlier run are removed in the end."""
-        if needed:
-            with atomic_folder(self._folder) as self._temporary:
-                yield
-        else:
+    def opened(self) -> Iterator[None]:
+        """Remove in the end what no scene names: all other tiles, or these if the block fails."""
+        shutil.rmtree(self._cut, ignore_errors=True)  # of a run that was killed
+        try:
             yield
+        except BaseException:
+            shutil.rmtree(self._cut, ignore_errors=True)
+            with suppress(OSError):  # it is not there, or holds the tiles of the scenes that stay
+                self._folder.rmdir()
+            raise
+        if self._settled is None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            return
+        for entry in self._folder.iterdir():
+            if entry != self._settled:
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def settle(self) -> None:
+        """Put the tiles where their scenes will name them, before those scenes are there."""
+        if self._settled is None:
+            return
+        if self._settled.is_dir():
+            if _digest(self._settled) == self._settled.name:
+                return
+            shutil.rmtree(self._settled)  # damaged, and with it the scenes that name it
+        self._cut.replace(self._settled)
 
     def cut(
         self,
@@ -156,21 +176,28 @@ class _Tiles:
                 continue
             try:
                 mask = masks.get(scene.scene_id)
-                tiles = cut_scene(scene, images, mask, classes, self._temporary, known)
+                tiles = cut_scene(scene, images, mask, classes, self._cut, known)
             except SetAsideError as fault:
                 guard.set_aside(scene, fault.reason, fault.kind)
                 continue
             self.wholes |= {tile.scene_id: scene.scene_id for tile in tiles}
             result += tiles
+        if self.wholes:
+            self._settled = self._folder / _digest(self._cut)
         return sorted(result, key=lambda scene: scene.scene_id)
 
     def settled(self, scene: Scene) -> Scene:
         """Return a scene with the names that its files have in the end."""
-        if scene.scene_id not in self.wholes:
+        if self._settled is None or scene.scene_id not in self.wholes:
             return scene
-        before, after = self._temporary.as_posix(), self._folder.as_posix()
+        before, after = self._cut.as_posix(), self._settled.as_posix()
         twin = scene.twin and after + scene.twin.removeprefix(before)
         return replace(scene, image=after + scene.image.removeprefix(before), twin=twin)
+
+
+def _digest(folder: Path) -> str:
+    digests = {path.as_posix(): sha256_file(folder / path) for path in list_files(folder)}
+    return digest_json(digests)[:_DIGEST]
 
 
 def _over(scene: Scene, images: ImagesConfig) -> str:
@@ -230,8 +257,8 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
     `out` then holds ``scenes.parquet`` (rows by rising scene id), ``images.npy`` (uint8 (N, S, S, C), the
     same rows), ``twins.npy`` for pairs, ``hashes.csv``, ``rejects.csv`` and ``summary.json``. It is
     replaced as a whole, or left as it was; its bytes do not depend on `processes`. Images are held by the
-    dozen, those to be cut one by one: their tiles go to ``tiles/SOURCE`` of the results, which is replaced
-    with `out`, and must stay while the run is used.
+    dozen, those to be cut one by one: their tiles go to ``tiles/SOURCE/DIGEST`` of the results, where those
+    of the earlier `out` stay until it is replaced, and must stay while the run is used.
 
     Args:
         source: the source.
@@ -251,8 +278,7 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
     classes = source_mask_classes(source, checked_layout(source))
     guard = _Guard(source, config, len(scenes), rejects)
     tiles = _Tiles(config.results / "tiles" / source.name)
-    needed = any(is_cut(scene, config.images) for scene in scenes)
-    with atomic_folder(out) as folder, tiles.opened(needed):
+    with tiles.opened(), atomic_folder(out) as folder:
         scenes = tiles.cut(scenes, config.images, masks, classes, guard)
         kept = _write_images(folder, scenes, source, config, processes, tiles, guard)
         if not kept:
@@ -265,6 +291,7 @@ def ingest(source: SourceConfig, config: Config, out: Path, processes: int = 1) 
         write_rejects(folder / "rejects.csv", rejects)
         summary = _summary(source, kept, rejects, tiles.wholes)
         write_json(folder / "summary.json", summary)
+        tiles.settle()
     _warn(source, summary, out)
 
 

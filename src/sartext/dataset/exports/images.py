@@ -1,10 +1,10 @@
-"""The images that go into shards: a source's own files where they are 8 bits, checked against the ingest."""
+"""The images that are published: a source's own files where they are 8 bits, checked against the ingest."""
 
 import csv
 import io
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Literal
 
 from PIL import Image
 
-from sartext.core.config import ImagesConfig
+from sartext.core.config import Config, ImagesConfig
 from sartext.core.errors import UserError
 from sartext.core.files import sha256_bytes
+from sartext.core.progress import track
 from sartext.core.records import Scene
+from sartext.dataset.exports.keys import key_of
 from sartext.sources import decode_image
 from sartext.sources.decode import Pixels, quiet
 
@@ -58,19 +60,33 @@ class Digests:
     file: str
 
 
-def read_digests(path: Path) -> dict[str, Digests]:
-    """Read the digests by scene id that `sartext.sources.ingest` wrote.
+class SourceDigests:
+    """The digests of a source's images, as `sartext.sources.ingest` wrote them.
 
     Raises:
-        UserError: no such file, or it has no such columns.
+        UserError: there is no such file, or it has no such columns.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return {
-                row["scene_id"]: Digests(row["sha256"], row["file_sha256"]) for row in csv.DictReader(stream)
-            }
-    except (FileNotFoundError, KeyError, UnicodeDecodeError):
-        raise UserError(f"{path}: expected a table of scene_id,sha256,file_sha256; ingest again") from None
+
+    def __init__(self, config: Config, source: str) -> None:
+        self._source = source
+        self._path = config.results / "scenes" / source / "hashes.csv"
+        try:
+            with self._path.open(encoding="utf-8", newline="") as stream:
+                self._known = {
+                    row["scene_id"]: Digests(row["sha256"], row["file_sha256"])
+                    for row in csv.DictReader(stream)
+                }
+        except (FileNotFoundError, KeyError, UnicodeDecodeError):
+            raise UserError(
+                f"{self._path}: expected a table of scene_id,sha256,file_sha256; ingest again"
+            ) from None
+
+    def of(self, scene: Scene) -> Digests:
+        """Return those of a scene's image; raises `UserError` if it has none."""
+        found = self._known.get(scene.scene_id)
+        if found is None:
+            raise UserError(f"{self._path}: {scene.scene_id}: no such row; ingest {self._source} again")
+        return found
 
 
 def _png(pixels: Pixels) -> bytes:
@@ -80,7 +96,7 @@ def _png(pixels: Pixels) -> bytes:
 
 
 def image_bytes(scene: Scene, kind: Kind | None, digests: Digests, images: ImagesConfig) -> bytes:
-    """Return the bytes of a scene's image as a shard holds it: PNG or JPEG, 8 bits.
+    """Return the bytes of a scene's image as it is published: PNG or JPEG, 8 bits.
 
     What is published must be what was compared with the test images: the file is held against its digest.
 
@@ -126,3 +142,29 @@ def read_images(
         finally:
             for one in waiting:
                 one.cancel()
+
+
+def draw_images(config: Config, scenes: Iterable[Scene], folder: Path) -> dict[str, str]:
+    """Draw in 8 bits, as the models see them, the images whose own files common readers do not show so.
+
+    Args:
+        config: the profile.
+        scenes: scenes of any sources.
+        folder: where ``SOURCE/KEY.png`` of each such image is written (KEY: see `key_of`).
+
+    Returns:
+        Those names, below `folder`, by scene id; nothing for an image that is an 8-bit PNG or a JPEG.
+
+    Raises:
+        UserError: an image is missing, does not decode, or is another one than was ingested.
+    """
+    chosen = [scene for scene in scenes if own_kind(Path(scene.image)) is None]
+    digests = {name: SourceDigests(config, name) for name in sorted({scene.source for scene in chosen})}
+    for name in digests:
+        (folder / name).mkdir(parents=True)
+    names = {scene.scene_id: f"{scene.source}/{key_of(scene.scene_id)}.png" for scene in chosen}
+    known = [digests[scene.source].of(scene) for scene in chosen]
+    drawn = read_images(chosen, [None] * len(chosen), known, config.images)
+    for name, image in zip(names.values(), track(drawn, "exports: images", total=len(names)), strict=True):
+        (folder / name).write_bytes(image)
+    return names

@@ -55,7 +55,6 @@ def _texts(groups: Sequence[Sequence[Any]], name: str) -> Any:
 
 def _batch(
     scenes: Sequence[Scene],
-    paths: Sequence[str],
     said: Sequence[Sequence[Caption]],
     asked: Sequence[Sequence[Question]],
     shards: Mapping[str, str],
@@ -67,7 +66,7 @@ def _batch(
     columns = {
         name: pa.array([getattr(scene, name) for scene in scenes], schema.field(name).type) for name in plain
     }
-    columns["filepath"] = pa.array(paths, pa.string())
+    columns["filepath"] = pa.array([scene.image for scene in scenes], pa.string())
     columns["captions"] = _lists(said, _texts(said, "caption"))
     columns["branches"] = _lists(said, _texts(said, "branch"))
     parts = [_texts(asked, name) for name in _QUESTION]
@@ -80,7 +79,6 @@ def _batch(
 def write_parquet(
     folder: Path,
     scenes: Sequence[Scene],
-    paths: Sequence[str],
     captions: Mapping[str, Sequence[Caption]],
     questions: Mapping[str, Sequence[Question]],
     shards: Mapping[str, str],
@@ -90,7 +88,6 @@ def write_parquet(
     Args:
         folder: where to write.
         scenes: all scenes.
-        paths: the name of each one's image.
         captions: captions by scene id.
         questions: questions by scene id.
         shards: shard by scene id; the column is null for a scene that is in none.
@@ -108,5 +105,5 @@ def write_parquet(
                 chosen = [scenes[row] for row in part]
                 said = [captions.get(scene.scene_id, ()) for scene in chosen]
                 asked = [questions.get(scene.scene_id, ()) for scene in chosen]
-                writer.write_batch(_batch(chosen, [paths[row] for row in part], said, asked, shards))
+                writer.write_batch(_batch(chosen, said, asked, shards))
     write_text(folder / "README.md", parquet_card(counts))

@@ -16,7 +16,7 @@ from sartext.core.files import atomic_path, digest_json, read_json, sha256_file,
 from sartext.core.progress import track
 from sartext.core.records import SPLITS, Scene
 from sartext.dataset.exports.cards import shards_card
-from sartext.dataset.exports.images import Digests, Kind, own_kind, read_digests, read_images
+from sartext.dataset.exports.images import Digests, Kind, SourceDigests, own_kind, read_images
 from sartext.dataset.exports.keys import key_of, shard_plan
 from sartext.dataset.exports.rows import SourceRows, read_source_rows
 from sartext.dataset.exports.tar import TarWriter
@@ -78,24 +78,22 @@ class _Source:
         self.name = source
         self.rows = read_source_rows(config.results / "sartext", source)
         self.plan = shard_plan(self.rows.scenes, config.seed, config.dataset.shard_images)
-        self._hashes = config.results / "scenes" / source / "hashes.csv"
-        self._digests = read_digests(self._hashes)
+        self._digests = SourceDigests(config, source)
         self.kinds = {scene.scene_id: own_kind(Path(scene.image)) for scene in self.rows.scenes}
 
     def samples(self, file: str) -> list[_Sample]:
         """Return the samples of a shard, in order."""
         found = []
         for scene in self.plan[file]:
-            said, digests = self.rows.captions.get(scene.scene_id), self._digests.get(scene.scene_id)
+            said = self.rows.captions.get(scene.scene_id)
             if not said and not self.rows.questions.get(scene.scene_id):
                 raise UserError(
                     f"{scene.scene_id}: expected a caption or a question at least, found none; build again"
                 )
-            if digests is None:
-                raise UserError(f"{self._hashes}: {scene.scene_id}: no such row; ingest {self.name} again")
             record, kind = _record(scene, self.rows), self.kinds[scene.scene_id]
             caption = said[0].caption if said else None
-            found.append(_Sample(scene, key_of(scene.scene_id), caption, record, kind, digests))
+            key, digests = key_of(scene.scene_id), self._digests.of(scene)
+            found.append(_Sample(scene, key, caption, record, kind, digests))
         return found
 
 

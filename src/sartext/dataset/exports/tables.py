@@ -1,12 +1,11 @@
 """SAR-TEXT in the forms others read."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
-from sartext.core.files import atomic_folder
 from sartext.core.records import SPLITS, Caption, Question, Scene, Split
 from sartext.dataset.exports.parquet import write_parquet
 from sartext.dataset.questions.dialogues import conversation
@@ -40,14 +39,14 @@ def _write_list(stream: TextIO, records: Iterable[dict[str, Any]]) -> None:
 def _write_coco(
     path: Path,
     split: Split,
-    chosen: Sequence[tuple[int, Scene, str]],
+    chosen: Sequence[tuple[int, Scene]],
     captions: Mapping[str, Sequence[Caption]],
 ) -> None:
     def images() -> Iterator[dict[str, Any]]:
-        for number, scene, file in chosen:
+        for number, scene in chosen:
             yield {
                 "id": number,
-                "file_name": file,
+                "file_name": scene.image,
                 "width": scene.width,
                 "height": scene.height,
                 "scene_id": scene.scene_id,
@@ -55,7 +54,7 @@ def _write_coco(
 
     def annotations() -> Iterator[dict[str, Any]]:
         place = 0
-        for number, scene, _ in chosen:
+        for number, scene in chosen:
             for said in captions.get(scene.scene_id, ()):
                 place += 1
                 yield {"id": place, "image_id": number, "caption": said.caption, "branch": said.branch}
@@ -70,7 +69,7 @@ def _write_coco(
 
 
 def _write_dialogues(
-    path: Path, chosen: Sequence[tuple[int, Scene, str]], questions: Mapping[str, Sequence[Question]]
+    path: Path, chosen: Sequence[tuple[int, Scene]], questions: Mapping[str, Sequence[Question]]
 ) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         _write_list(
@@ -78,18 +77,14 @@ def _write_dialogues(
             (
                 {
                     "id": scene.scene_id,
-                    "image": file,
+                    "image": scene.image,
                     "conversations": conversation(questions[scene.scene_id]),
                 }
-                for _, scene, file in chosen
+                for _, scene in chosen
                 if questions.get(scene.scene_id)
             ),
         )
         stream.write("\n")
-
-
-def _image(scene: Scene) -> str:
-    return scene.image
 
 
 def write_exports(
@@ -97,10 +92,9 @@ def write_exports(
     scenes: Sequence[Scene],
     captions: Mapping[str, Sequence[Caption]],
     questions: Mapping[str, Sequence[Question]],
-    name: Callable[[Scene], str] = _image,
-    shards: Mapping[str, str] | None = None,
+    shards: Mapping[str, str],
 ) -> None:
-    """Write the exports of a data set as a whole: the folder is replaced, or left as it was.
+    """Write the exports of a data set.
 
     ``sartext.csv`` is the released form (``filepath,caption``) of the training split, ``sartext_val.csv`` and
     ``sartext_test.csv`` those of the others; ``captions_SPLIT.json`` COCO's form of captions;
@@ -108,25 +102,19 @@ def write_exports(
     that ``datasets.load_dataset`` opens the folder.
 
     Args:
-        folder: where to write.
-        scenes: all scenes.
+        folder: where to write; made if it is not there.
+        scenes: all scenes; every export calls an image what its scene does.
         captions: captions by scene id.
         questions: questions by scene id.
-        name: what an export calls a scene's image; its path from the project's root if not given.
         shards: the shard of each image that is in one, by scene id (see `shard_names`).
     """
-    paths = [name(scene) for scene in scenes]
-    with atomic_folder(folder) as temporary:
-        for split in SPLITS:
-            chosen = [
-                (number, scene, paths[number - 1])
-                for number, scene in enumerate(scenes, start=1)
-                if scene.split == split
-            ]
-            rows = (
-                (file, said.caption) for _, scene, file in chosen for said in captions.get(scene.scene_id, ())
-            )
-            _write_csv(temporary / CSV_FILES[split], rows)
-            _write_coco(temporary / f"captions_{split}.json", split, chosen, captions)
-            _write_dialogues(temporary / f"dialogues_{split}.json", chosen, questions)
-        write_parquet(temporary / "parquet", scenes, paths, captions, questions, shards or {})
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in SPLITS:
+        chosen = [(number, scene) for number, scene in enumerate(scenes, start=1) if scene.split == split]
+        rows = (
+            (scene.image, said.caption) for _, scene in chosen for said in captions.get(scene.scene_id, ())
+        )
+        _write_csv(folder / CSV_FILES[split], rows)
+        _write_coco(folder / f"captions_{split}.json", split, chosen, captions)
+        _write_dialogues(folder / f"dialogues_{split}.json", chosen, questions)
+    write_parquet(folder / "parquet", scenes, captions, questions, shards)

@@ -12,19 +12,20 @@ from sartext.core.errors import UserError
 from sartext.core.files import atomic_path, read_json, sha256_file, write_json
 from sartext.core.records import Scene
 from sartext.core.tables import read_scenes
-from sartext.dataset.likeness.closest import Closest
+from sartext.dataset.likeness.duplicates import drawn_repeats, official_repeats
 from sartext.dataset.likeness.overlap import cut_groups
 from sartext.dataset.parts import Gathered, gather
 
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """One training or validation scene that should not be in the set.
+    """One scene that should not be in the set.
 
     Attributes:
         scene_id: the scene.
-        kind: as a leak's; or ``cut scene``, ``cut duplicate (exact)``, ``cut duplicate (near)`` for a
-            validation scene of a training scene's group or image.
+        kind: as a leak's; ``cut scene`` or ``cut duplicate (LIKENESS)`` for a validation scene of a training
+            scene's group or image, or with its twin; or ``repeated test (LIKENESS)`` for a test scene, of a
+            split that is drawn, that another one repeats.
         other: the test or training scene, or the benchmark image.
         distance: bits between perceptual hashes, where they told.
         via: the leaking image that it was found by, if it is not like the test image itself.
@@ -51,8 +52,9 @@ def audit_set(config: Config, name: str, with_benchmark: bool = True) -> dict[st
 
     Returns:
         What was written: ``set``, ``scenes`` (SHA-256 of the table), ``benchmark`` (version),
-        ``benchmark_images``, ``tests`` (images), ``checked`` (scenes), ``removed`` (the pairs that the build
-        found and removed), ``removed_by_kind``, ``remaining`` (0).
+        ``benchmark_images``, ``tests`` (images), ``repeated_tests`` (official test scenes of the set that are
+        the same as another one; they stay), ``checked`` (training and validation scenes),
+        ``removed`` (the pairs that the build found and removed), ``removed_by_kind``, ``remaining`` (0).
 
     Raises:
         UserError: an input is missing or does not belong together; or something remains, which is named in
@@ -75,15 +77,16 @@ def audit_set(config: Config, name: str, with_benchmark: bool = True) -> dict[st
         _write(table, remaining)
         first = remaining[0]
         raise UserError(
-            f"{path}: {len(remaining)} training or validation images must not be in {name}, the first: "
+            f"{path}: {len(remaining)} images must not be in {name}, the first: "
             f"{first.scene_id} ({first.kind}) with {first.other}; all are in {table}; build {name} again"
         )
     result = {
         "set": name,
         "scenes": sha256_file(path),
         "benchmark": gathered.version,
-        "benchmark_images": gathered.benchmark,
+        "benchmark_images": len(gathered.benchmark),
         "tests": gathered.tests,
+        "repeated_tests": official_repeats(_tests(built), gathered.drawn, gathered.prints, gathered.same),
         "checked": sum(scene.split != "test" for scene in built),
         "removed": removed,
         "removed_by_kind": dict(sorted(Counter(map(_label, removed)).items())),
@@ -94,7 +97,7 @@ def audit_set(config: Config, name: str, with_benchmark: bool = True) -> dict[st
 
 
 def find_remaining(gathered: Gathered, built: Sequence[Scene]) -> list[Remaining]:
-    """Return the training and validation scenes that should not be in a built set, by rising id.
+    """Return the scenes that should not be in a built set, by rising id.
 
     Args:
         gathered: all ingested images.
@@ -112,18 +115,19 @@ def find_remaining(gathered: Gathered, built: Sequence[Scene]) -> list[Remaining
         if leak.train in own and own[leak.train].split != "test"
     ]
     found += [Remaining(name, "cut scene", other, None, None) for name, other in cut_groups(built)]
-    closest = Closest(gathered.prints, gathered.same)
-    image = ~gathered.prints.twin
-    image[len(image) - gathered.benchmark :] = False
-    val, train = (
-        image & closest.holding(scene.scene_id for scene in built if scene.split == split)
-        for split in ("val", "train")
-    )
     found += [
         Remaining(match.scene, f"cut duplicate ({match.kind})", match.other, match.distance, None)
-        for match in closest.search(val, train)
+        for match in gathered.cut_images(built)
+    ]
+    again = drawn_repeats(_tests(built), gathered.drawn, gathered.prints, gathered.same, {})
+    found += [
+        Remaining(name, f"repeated test ({kind})", other, None, None) for name, (other, kind) in again.items()
     ]
     return sorted(found, key=lambda entry: (entry.scene_id, entry.kind))
+
+
+def _tests(scenes: Sequence[Scene]) -> list[Scene]:
+    return [scene for scene in scenes if scene.split == "test"]
 
 
 def _removed(path: Path, name: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ A perceptual hash does not see that two tiles share 200 of their 800 pixels (HRS
 parent scene tell.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -26,11 +26,19 @@ def by_group(scenes: Iterable[Scene]) -> dict[str, list[Scene]]:
     return {name: sorted(groups[name], key=lambda scene: scene.scene_id) for name in sorted(groups)}
 
 
-def overlaps(tests: Iterable[Scene], training: Iterable[Scene]) -> list[tuple[str, str, Overlap]]:
+def overlaps(
+    tests: Iterable[Scene], training: Iterable[Scene], drawn: Collection[str] = ()
+) -> list[tuple[str, str, Overlap]]:
     """Return training scenes that show a part of a test scene: test id, training id, how.
 
     ``overlap`` where their windows share an area above 0; ``same scene`` where they are of one group and one
-    of them has no window, so that nothing tells them apart. Tiles that only touch are no overlap.
+    of them has no window, so that nothing tells them apart, or the test scene's split is drawn: then its
+    whole group is a test's, in whichever source. Tiles that only touch are no overlap.
+
+    Args:
+        tests: test scenes.
+        training: training and validation scenes.
+        drawn: sources whose splits are drawn; the others' are official.
 
     Returns:
         One entry a training scene, with the first such test scene by id; an overlap before a same scene.
@@ -40,23 +48,27 @@ def overlaps(tests: Iterable[Scene], training: Iterable[Scene]) -> list[tuple[st
     for group, inside in by_group(tests).items():
         own = asked.get(group, [])
         for start in range(0, len(own), _ROWS):
-            found += _in_group(inside, own[start : start + _ROWS])
+            found += _in_group(inside, own[start : start + _ROWS], drawn)
     return found
 
 
-def _in_group(tests: Sequence[Scene], training: Sequence[Scene]) -> list[tuple[str, str, Overlap]]:
+def _in_group(
+    tests: Sequence[Scene], training: Sequence[Scene], drawn: Collection[str]
+) -> list[tuple[str, str, Overlap]]:
     theirs, test_known = _windows(tests)
     own, known = _windows(training)
     low = np.maximum(own[:, None, :2], theirs[None, :, :2])
     high = np.minimum(own[:, None, 2:], theirs[None, :, 2:])
-    unknown = ~(known[:, None] & test_known[None, :])
-    shared = (high > low).all(axis=2) & ~unknown
+    told = known[:, None] & test_known[None, :]
+    shared = (high > low).all(axis=2) & told
+    whole = np.array([scene.source in drawn for scene in tests], np.bool_)
+    one_scene = ~told | whole[None, :]
     found: list[tuple[str, str, Overlap]] = []
     for row, scene in enumerate(training):
         if shared[row].any():
             found.append((tests[int(shared[row].argmax())].scene_id, scene.scene_id, "overlap"))
-        elif unknown[row].any():
-            found.append((tests[int(unknown[row].argmax())].scene_id, scene.scene_id, "same scene"))
+        elif one_scene[row].any():
+            found.append((tests[int(one_scene[row].argmax())].scene_id, scene.scene_id, "same scene"))
     return found
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sartext.core.config import Config, ImagesConfig
+from sartext.core.config import Config
 from sartext.core.errors import UserError
 from sartext.core.records import Scene
 from sartext.core.stacks import open_stack
-from sartext.sources import decode_image, resize
-from sartext.sources.hashes import hash_image
 
 _BATCH = 256
 
@@ -155,26 +153,3 @@ def _print(path: Path, scene_id: str, entry: dict[str, str], stack: int, row: in
         f"{path}: {scene_id}: digest {sha256!r:.70} and perceptual hash {phash!r:.40}; expected 64 and 16 "
         "hexadecimal digits; ingest the source again"
     )
-
-
-def benchmark_prints(folder: Path, images: ImagesConfig) -> Prints:
-    """Return the prints of every image of a frozen benchmark, ``FOLDER/TASK/images/*.png``, each name once.
-
-    Raises:
-        UserError: the benchmark is not there, holds no image, or one does not decode.
-    """
-    if not (folder / "manifest.json").is_file():
-        raise UserError(
-            f"{folder}: no benchmark there to check training images against; pull it "
-            f"('dvc pull {folder}.dvc'), or build with --no-benchmark to freeze a first one"
-        )
-    paths = {path.stem: path for path in sorted(folder.glob("*/images/*.png"))}
-    if not paths:
-        raise UserError(f"{folder}: no image in */images; expected a frozen benchmark (dvc pull brings it)")
-    prints, small = [], []
-    for row, (stem, path) in enumerate(sorted(paths.items())):
-        pixels = decode_image(path, images, "sar")
-        own = hash_image(pixels)
-        small.append(resize(pixels, images.size))
-        prints.append(Print(stem.replace("__", "/"), False, own.sha256, int(own.phash, 16), 0, row))
-    return Prints.of(prints, [np.stack(small)])

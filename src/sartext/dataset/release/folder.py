@@ -19,6 +19,7 @@ from sartext.dataset.about.licences import licence_of
 from sartext.dataset.exports import shard_names, shards_card, write_exports, write_shards
 from sartext.dataset.release.built import COPIED, STATISTICS, check_about, read_audits
 from sartext.dataset.release.changes import HASHES
+from sartext.dataset.release.code import code_of_build
 from sartext.dataset.release.names import (
     check_machine_paths,
     released_captions,
@@ -48,12 +49,14 @@ class Contents:
         held: names of the sources whose images are in it.
         withheld: the others: name, title, licence, how to obtain them, why, and how many images it concerns;
             and captions and questions of the source's own that were left out.
+        code: see `code.code_of_build`.
         files: digests of its files, by path.
     """
 
     counts: dict[str, Any]
     held: list[str] = field(default_factory=list)
     withheld: list[dict[str, Any]] = field(default_factory=list)
+    code: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -152,7 +155,7 @@ def write_contents(config: Config, folder: Path, texts_only: bool) -> Contents:
         What it holds.
 
     Raises:
-        UserError: a part of the build is missing, or is of another one.
+        UserError: a part of the build is missing, is of another one, or was made by other code.
     """
     built = config.results / "sartext"
     audits = read_audits(config)
@@ -169,6 +172,7 @@ def write_contents(config: Config, folder: Path, texts_only: bool) -> Contents:
         held,
         [_withheld(config, source, images[source.name]) for source in sources if source.name not in held],
     )
+    contents.code = code_of_build(config, held)
     left = {"captions": _by_source(said) - _by_source(captions)}
     left["questions"] = _by_source(asked) - _by_source(questions)
     for entry in contents.withheld:

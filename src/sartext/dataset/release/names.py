@@ -27,13 +27,14 @@ def _name(scene: Scene, below: str, what: str) -> str:
 
 def _twin_name(config: Config, scene: Scene, twin: str) -> str:
     """A twin's name by where it lies below its source, which no other image of the source can have."""
-    for root in (
-        config.source(scene.source).folder,
-        config.results / "tiles" / scene.source,
-        config.results / "unpacked" / scene.source,
-    ):
+    tiles = config.results / "tiles" / scene.source
+    for root in (config.source(scene.source).folder, tiles, config.results / "unpacked" / scene.source):
         if PurePosixPath(twin).is_relative_to(root.as_posix()):
-            return _name(scene, PurePosixPath(twin).relative_to(root.as_posix()).as_posix(), "twin")
+            below = PurePosixPath(twin).relative_to(root.as_posix())
+            if root == tiles:
+                # the folder between is named by the bytes of all tiles
+                below = PurePosixPath(*below.parts[1:])
+            return _name(scene, below.as_posix(), "twin")
     raise UserError(f"{scene.scene_id}: twin: {twin} is not below the folder of its source; ingest it again")
 
 

@@ -7,6 +7,7 @@ soon as the folder's listing is there. So what is in the remote is read here, ob
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from typing import Any, Literal
 from sartext.core.errors import UserError
 from sartext.core.pointers import read_pointer
 from sartext.core.progress import track
+from sartext.dataset.release.tools import git
+from sartext.dataset.release.versions import RELEASES, artifact, last_release
 
 _CHUNK = 1 << 20
 
@@ -38,17 +41,21 @@ class Checked:
     """What a remote holds of a version.
 
     Attributes:
-        remote: its name.
+        tag: the version's tag.
+        remote: the remote's name.
         files: how many files the version has.
         size: bytes that were read.
         listing: path in the remote of the listing of the version's folder.
+        push: from where, and how, it is pushed again.
         faults: what is missing or damaged, by file.
     """
 
+    tag: str
     remote: str
     files: int
     size: int
     listing: str
+    push: str
     faults: list[Fault]
 
 
@@ -98,27 +105,62 @@ def _told(error: Exception) -> str:
     return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
 
 
-def check_remote(pointer: Path, name: str | None = None) -> Checked:
-    """Read all that a pointer names from a remote, and tell what is missing or damaged there.
+def push_remote() -> str | None:
+    """Return the name of DVC's default remote; None if there is none, or it is a folder of the repository.
+
+    What lies in such a folder would be committed to git, so a version goes there only if someone says so.
+    """
+    from dvc.repo import Repo
+
+    repo = Repo()
+    name = repo.config["core"].get("remote")
+    url = str(repo.config["remote"].get(name, {}).get("url", repo.root_dir)).removeprefix("file://")
+    inside = "://" not in url and Path(url).resolve().is_relative_to(Path(repo.root_dir).resolve())
+    return None if inside else str(name)
+
+
+def _pointed(tag: str, pointer: Path) -> str:
+    """Return the content that a pointer names in a tag, whatever the working tree has."""
+    with tempfile.TemporaryDirectory() as folder:
+        there = Path(folder) / pointer.name
+        there.write_text(git("show", f"{tag}:{pointer.as_posix()}"), encoding="utf-8")
+        try:
+            return read_pointer(there)
+        except UserError:
+            raise UserError(
+                f"{tag}:{pointer}: expected a DVC pointer with a folder's md5 and '.dir'; "
+                "if sartext release did not make this tag, delete it (git tag -d)"
+            ) from None
+
+
+def check_remote(profile: str, name: str | None = None) -> Checked:
+    """Read all files of a profile's last version from a remote, and tell what is missing or damaged there.
 
     Args:
-        pointer: the ``.dvc`` file of a folder, such as ``data/sar-text/mini.dvc``.
+        profile: the profile's name.
         name: the remote; DVC's default one if not given.
 
     Raises:
-        UserError: there is no such pointer or remote, the remote cannot be reached or lets nobody in, or it
-            does not hold the folder's listing, without which nothing can be looked for.
+        UserError: there is no version or remote, the remote cannot be reached or lets nobody in, or it does
+            not hold the folder's listing, without which nothing can be looked for.
     """
-    oid, folder = read_pointer(pointer), pointer.with_suffix("")
+    last = last_release(profile)
+    if last is None:
+        raise UserError(
+            f"{artifact(profile)}: no version is released, or its tag is not here (git fetch --tags)"
+        )
+    folder = RELEASES / profile
+    pointer = Path(f"{folder}.dvc")
+    oid = _pointed(last.tag, pointer)
     remote = _Remote(name)
     listing = remote.read(oid, keep=True)
     where = f"remote {remote.name}: {remote.place(oid)}"
+    push = f"from a checkout of {last.tag} (dvc push -r {remote.name} {pointer})"
     if listing is None:
-        raise UserError(f"{where}: missing: it lists the files of {folder}; push it (dvc push {pointer})")
+        raise UserError(f"{where}: missing: it lists the files of {folder}; push it {push}")
     if listing[0] != oid.removesuffix(".dir"):
         raise UserError(
-            f"{where}: damaged: it lists the files of {folder}; delete it there, then push it from a "
-            f"checkout that has the version (dvc push {pointer})"
+            f"{where}: damaged: it lists the files of {folder}; delete it there, then push it {push}"
         )
     entries = json.loads(listing[2])
     size, faults = 0, []
@@ -132,4 +174,4 @@ def check_remote(pointer: Path, name: str | None = None) -> Checked:
         kind = found[md5]
         if kind:
             faults.append(Fault((folder / entry["relpath"]).as_posix(), kind, remote.place(md5)))
-    return Checked(remote.name, len(entries), size, remote.place(oid), faults)
+    return Checked(last.tag, remote.name, len(entries), size, remote.place(oid), push, faults)

@@ -1,10 +1,8 @@
 """`sartext release`: a version of SAR-TEXT as a DVC pointer, a commit and a tag, or nothing at all."""
 
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,8 @@ from sartext.core.runlock import hold_folder
 from sartext.dataset.about.croissant import croissant
 from sartext.dataset.release.built import TABLES, benchmark_of, check_config
 from sartext.dataset.release.changes import HASHES, changes
+from sartext.dataset.release.code import check_code
+from sartext.dataset.release.exchange import check_disposable, exchanged, recover
 from sartext.dataset.release.folder import (
     CHANGES_FILE,
     CROISSANT,
@@ -34,7 +34,7 @@ from sartext.dataset.release.folder import (
     write_contents,
 )
 from sartext.dataset.release.notes import Changes, changelog, section
-from sartext.dataset.release.tools import check_repository, commit_and_tag, dvc, git
+from sartext.dataset.release.tools import check_repository, commit_and_tag, dvc
 from sartext.dataset.release.versions import (
     RELEASES,
     Released,
@@ -137,6 +137,7 @@ def _write_notes(
         "profile": config.profile,
         "data_note": config.data_note,
         "commit": commit,
+        "code": contents.code,
         "package_version": made_by["package_version"],
         "lock_sha256": made_by["lock_sha256"],
         "config_digest": config.digest(),
@@ -154,52 +155,6 @@ def _write_notes(
     return record
 
 
-@contextmanager
-def _undone_on_failure(target: Path, files: list[Path], tag: str) -> Iterator[None]:
-    """Put a folder and files back as they were, and take them from git's index, if the block sets no tag."""
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    before = {path: path.read_bytes() if path.is_file() else None for path in files}
-    if target.exists():
-        target.replace(old)
-    try:
-        yield
-    except BaseException:
-        if git("tag", "--list", tag):  # interrupted when all was done
-            raise
-        shutil.rmtree(target, ignore_errors=True)
-        if old.exists():
-            old.replace(target)
-        for path, content in before.items():
-            if content is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_bytes(content)
-        with suppress(UserError):
-            git("reset", "-q", "--", *(path.as_posix() for path in files))
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _check_disposable(target: Path) -> None:
-    """Check that nothing of a person is in the folder that a release replaces.
-
-    Raises:
-        UserError: a file there is not as a release wrote it; it is named.
-    """
-    if target.exists():
-        if not (target / VERSION_FILE).is_file():
-            raise UserError(
-                f"{target}: holds no version ({VERSION_FILE}); a release replaces it: move it away"
-            )
-        verify_manifest(target, target / VERSION_FILE, partial=True)
-
-
-def _remove_leftovers(target: Path) -> None:
-    """What a killed release left: this folder belongs to one release at a time."""
-    for entry in target.parent.glob(f".{target.name}.*"):
-        shutil.rmtree(entry, ignore_errors=True)
-
-
 def release(config: Config, text: str, texts_only: bool = False) -> Made:
     """Make a version of a profile's SAR-TEXT: ``data/sar-text/PROFILE``, its pointer, a commit and a tag.
 
@@ -212,19 +167,21 @@ def release(config: Config, text: str, texts_only: bool = False) -> Made:
         texts_only: whether all images are left out; those of sources that may not be passed on always are.
 
     Raises:
-        UserError: a part of the build is missing or stale, an audit is missing, the version or the content
-            is not new, the repository is not in a state to commit to, or git or DVC refuse.
+        UserError: a part of the build is missing, stale or of other code than the commit, an audit is
+            missing, the version or the content is not new, the repository is not in a state to commit to, or
+            git or DVC refuse.
     """
     target = RELEASES / config.profile
     pointer, ignored = Path(f"{target}.dvc"), RELEASES / ".gitignore"
-    with hold_folder(f"release of {config.profile}"):
-        commit = check_repository([pointer, ignored])
+    with hold_folder(f"release of {config.profile}") as lock:
+        recover(target)
+        commit = check_repository()
+        check_code(commit)
         last = last_release(config.profile)
         version = next_version(config.profile, text, last)
         check_config(config)
-        _check_disposable(target)
+        check_disposable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target)
         staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             staged.chmod(0o755)
@@ -236,15 +193,12 @@ def release(config: Config, text: str, texts_only: bool = False) -> Made:
                 )
             record = _write_notes(config, staged, version, last, contents, commit)
             tag = tag_of(config.profile, version)
-            with _undone_on_failure(target, [pointer, ignored], tag):
-                staged.replace(target)
-                dvc("add", "-q", target.as_posix())
-                commit = commit_and_tag(
-                    [pointer, ignored],
-                    f"Release SAR-TEXT {config.profile} {version}\n\nContent {contents.digest}",
-                    tag,
-                    tag_text(config.profile, version, contents.digest),
-                )
+            message = f"Release SAR-TEXT {config.profile} {version}\n\nContent {contents.digest}"
+            with exchanged(target, staged, [pointer, ignored], tag, message):
+                # it holds the lock too: if this process is killed, none releases while DVC still writes
+                dvc("add", "-q", target.as_posix(), holding=lock)
+                said = tag_text(config.profile, version, contents.digest)
+                commit = commit_and_tag([pointer, ignored], message, tag, said)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
     return Made(target, pointer, commit, tag, contents.digest, record)

@@ -1,12 +1,12 @@
 """git and DVC, called as a person would; what they refuse is said in one line."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from sartext.core.errors import UserError
 
@@ -20,21 +20,36 @@ def git(*arguments: str, given: str | None = None, index: Path | None = None) ->
         index: the index to work on, if not the repository's.
 
     Raises:
-        UserError: git fails; its own words are told.
+        UserError: there is no git, or it fails; its own words are told.
     """
     environment = {**os.environ, "GIT_INDEX_FILE": str(index.resolve())} if index else None
-    done = subprocess.run(
-        ["git", *arguments], input=given, capture_output=True, text=True, check=False, env=environment
-    )
+    try:
+        done = subprocess.run(
+            ["git", *arguments], input=given, capture_output=True, text=True, check=False, env=environment
+        )
+    except FileNotFoundError:
+        raise UserError("git: no such program; a release is a commit and a tag: install git") from None
     if done.returncode != 0:
         raise UserError(f"git {arguments[0]}: {done.stderr or done.stdout or 'failed'}")
     return done.stdout.rstrip("\n")
 
 
-def dvc(*arguments: str) -> str:
-    """Run DVC in the working directory and return what it says; raises `UserError` as `git` does."""
+def dvc(*arguments: str, holding: IO[str] | None = None) -> str:
+    """Run DVC in the working directory and return what it says.
+
+    Args:
+        arguments: of DVC.
+        holding: an open file that DVC keeps open, whatever becomes of this process.
+
+    Raises:
+        UserError: DVC fails; its own words are told.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dvc", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=[holding.fileno()] if holding else [],
     )
     if done.returncode != 0:
         raise UserError(f"dvc {arguments[0]}: {done.stderr or done.stdout or 'failed'}")
@@ -45,11 +60,8 @@ def _listed(*arguments: str) -> set[str]:
     return {name for name in git(*arguments, "-z").split("\0") if name}
 
 
-def check_repository(own: Sequence[Path]) -> str:
-    """Check that a commit can be made of `own` alone, and that it says what the release was made from.
-
-    Args:
-        own: files that the release itself writes; a release that was killed may have left them changed.
+def check_repository() -> str:
+    """Check that a commit can be made of a release's own files alone, and says what it was made from.
 
     Returns:
         The commit that is checked out.
@@ -58,37 +70,34 @@ def check_repository(own: Sequence[Path]) -> str:
         UserError: git is absent, the working directory is not the root of a repository of git and DVC, it is
             on no branch, a merge is going on, who commits is not known, or a tracked file was changed.
     """
-    if shutil.which("git") is None:
-        raise UserError("git: no such program; a release is a commit and a tag: install git")
     here = Path.cwd().resolve()
     root = Path(git("rev-parse", "--show-toplevel")).resolve()
     if root != here:
         raise UserError(f"{here}: not the root of its git repository, which is {root}; release from there")
     if not Path(".dvc").is_dir():
         raise UserError(f"{here}: no DVC repository; expected the folder .dvc (dvc init)")
-    names = {path.as_posix() for path in own}
     for what, found in (
         ("is staged", _listed("diff", "--cached", "--name-only")),
         ("differs from its commit", _listed("diff", "--name-only")),
     ):
-        others = sorted(found - names)
-        if others:
-            more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             raise UserError(
-                f"{others[0]}: {what}{more}; a release commits its pointer alone, and names the commit that "
+                f"{min(found)}: {what}{more}; a release commits its pointer alone, and names the commit that "
                 "it was made from: commit or stash what is yours first"
             )
     if Path(git("rev-parse", "--git-path", "MERGE_HEAD")).exists():
         raise UserError(
             f"{here}: a merge is going on; finish it (git commit) or leave it (git merge --abort)"
         )
-    _branch()
+    branch_of()
     git("var", "GIT_AUTHOR_IDENT")
     git("var", "GIT_COMMITTER_IDENT")
     return git("rev-parse", "--verify", "HEAD^{commit}")
 
 
-def _branch() -> str:
+def branch_of() -> str:
+    """Return the full name of the branch that is checked out; raises `UserError` if there is none."""
     try:
         return git("symbolic-ref", "HEAD")
     except UserError:
@@ -115,7 +124,7 @@ def commit_and_tag(paths: Sequence[Path], message: str, tag: str, tag_message: s
     Raises:
         UserError: git refuses.
     """
-    head, branch = git("rev-parse", "HEAD"), _branch()
+    head, branch = git("rev-parse", "HEAD"), branch_of()
     added = ("add", "--", *(path.as_posix() for path in paths))
     git(*added)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """Figure 2: the paper's stages, drawn from the workflow's own rule graph."""
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Place = tuple[float, float]
+
 _COLOURS = dict(
     zip((stage for stage, _ in STAGES), (GREY, BLUE, SKY, ORANGE, VERMILION, PURPLE, GREEN), strict=True)
 )
@@ -45,7 +48,10 @@ _LABELS = {
     "pull_benchmark": "pull_benchmark\nfrozen",
     "draft_benchmark": "draft_benchmark\nthis run's own",
 }
-_BOX = (0.79, 0.6)  # of a column and a lane
+_BOX = (0.73, 0.6)  # of a column and a lane
+_APART = 0.045  # lines that run up or down between the same two columns, of a column
+_BEFORE = 0.15  # where they do, on average: so far before the later column's boxes
+_CORNER = (0.04, 0.07)  # of a line, of a column and a lane
 
 
 def _layers(graph: "nx.DiGraph[str]") -> dict[str, int]:
@@ -59,47 +65,97 @@ def _layers(graph: "nx.DiGraph[str]") -> dict[str, int]:
     return column
 
 
+def _rows(graph: "nx.DiGraph[str]", members: list[str], column: dict[str, int]) -> dict[str, int]:
+    """The row of each rule of a lane: the first in its column that is free of boxes and of lines.
+
+    Rules that others need come first; those that lead nowhere go where no line runs.
+    """
+    rows: dict[str, int] = {}
+    taken: set[tuple[int, int]] = set()
+    for rule in sorted(members, key=lambda rule: (graph.out_degree(rule) == 0, column[rule], rule)):
+        row = next(row for row in count() if (column[rule], row) not in taken)
+        rows[rule] = row
+        taken.add((column[rule], row))
+        for before in graph.predecessors(rule):
+            if before in rows:
+                taken |= {(passed, rows[before]) for passed in range(column[before] + 1, column[rule])}
+    return rows
+
+
 def _places(
     graph: "nx.DiGraph[str]",
-) -> tuple[dict[str, tuple[float, float]], list[tuple[str, float, float]]]:
+) -> tuple[dict[str, Place], list[tuple[str, float, float]]]:
     """Where each rule stands (column, height), and each stage's lane as (stage, top, bottom)."""
     column = _layers(graph)
     stages = [stage for stage, _ in STAGES] + ["Other steps"]
-    places: dict[str, tuple[float, float]] = {}
+    places: dict[str, Place] = {}
     lanes, top = [], 0.0
     for stage in stages:
         members = sorted(rule for rule in graph if graph.nodes[rule]["stage"] == stage)
         if not members:
             continue
-        taken: dict[int, int] = {}
-        for rule in members:
-            row = taken.get(column[rule], 0)
-            taken[column[rule]] = row + 1
+        rows = _rows(graph, members, column)
+        for rule, row in rows.items():
             places[rule] = (float(column[rule]), top + row + 0.5)
-        height = max(taken.values())
+        height = 1 + max(rows.values())
         lanes.append((stage, top, top + height))
         top += height
     return places, lanes
 
 
-def _arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw a curve that leaves to the right and arrives from the left."""
+def _turns(graph: "nx.DiGraph[str]", places: dict[str, Place]) -> dict[tuple[str, str], float]:
+    """Where, in columns, the line of each edge between two heights runs up or down: between two columns.
+
+    There every rule has one line of its own, which those to several rules share. Of lines that run down those
+    from below are on the left, of lines that run up those from above, so that lines to one rule do not cross.
+    A line stays at the height of its start if no box is in its way there, else it turns at once.
+    """
+    boxes = set(places.values())
+    columns: dict[tuple[str, str], float] = {}
+    for start, end in sorted(graph.edges):
+        (x, y), (last, height) = places[start], places[end]
+        if y == height:
+            continue
+        free = not any((float(passed), y) in boxes for passed in range(int(x) + 1, int(last)))
+        columns[start, end] = last if free else x + 1
+    turns: dict[tuple[str, str], float] = {}
+    for column in sorted(set(columns.values())):
+        edges = [edge for edge, own in columns.items() if own == column]
+        up = {start for start, end in edges if places[end][1] < places[start][1]}
+        rules = sorted(
+            {start for start, _ in edges},
+            key=lambda rule: (places[rule][1] if rule in up else -places[rule][1], rule),
+        )
+        middle = column - _BOX[0] / 2 - _BEFORE - _APART * (len(rules) - 1) / 2
+        turns |= {(start, end): middle + _APART * rules.index(start) for start, end in edges}
+    return turns
+
+
+def _arrow(axes: "Axes", start: Place, end: Place, turn: float | None, colour: str) -> None:
+    """Draw a line that leaves to the right and arrives from the left, and turns at `turn` in between."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 
     half = _BOX[0] / 2
-    first, last = (start[0] + half, start[1]), (end[0] - half, end[1])
-    bend = max(0.14, 0.5 * (last[0] - first[0]) if last[0] - first[0] < 0.6 else 0.5)
-    points = [first, (first[0] + bend, first[1]), (last[0] - bend, last[1]), last]
-    curve = Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
+    (x0, y0), (x1, y1) = (start[0] + half, start[1]), (end[0] - half, end[1])
+    points, codes = [(x0, y0)], [Curve.MOVETO]
+    if turn is not None:
+        along, down = _CORNER[0], _CORNER[1] * (1 if y1 > y0 else -1)
+        points += [(turn - along, y0), (turn, y0), (turn, y0 + down)]
+        points += [(turn, y1 - down), (turn, y1), (turn + along, y1)]
+        codes += [Curve.LINETO, Curve.CURVE3, Curve.CURVE3] * 2
     axes.add_patch(
         FancyArrowPatch(
-            path=curve, arrowstyle="-|>,head_length=3.5,head_width=2", color=GREY, linewidth=1.0, zorder=2
+            path=Curve([*points, (x1, y1)], [*codes, Curve.LINETO]),
+            arrowstyle="-|>,head_length=3.5,head_width=2",
+            color=colour,
+            linewidth=1.1,
+            zorder=2,
         )
     )
 
 
-def _box(axes: "Axes", place: tuple[float, float], label: str, colour: str) -> None:
+def _box(axes: "Axes", place: Place, label: str, colour: str) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     width, height = _BOX
@@ -138,7 +194,7 @@ def figure_02(config: Config, rulegraph: Path | None = None) -> "Figure":
     places, lanes = _places(graph)
     columns = int(max(x for x, _ in places.values())) + 1
     bottom = lanes[-1][2]
-    figure = new_figure(1.1 * (columns + 1.6), 0.72 * bottom + 0.45, config.data_note)
+    figure = new_figure(1.2 * (columns + 1.6), 0.72 * bottom + 0.45, config.data_note)
     axes = figure.add_subplot()
     axes.set(xlim=(-2.0, columns - 0.5), ylim=(bottom + 0.02, -0.02))
     axes.axis("off")
@@ -148,8 +204,11 @@ def figure_02(config: Config, rulegraph: Path | None = None) -> "Figure":
         axes.text(
             -1.95, (top + end) / 2, stage, ha="left", va="center", fontsize=10, fontweight="bold", color=INK
         )
+    turns = _turns(graph, places)
     for start, finish in sorted(graph.edges):
-        _arrow(axes, places[start], places[finish])
+        # lines that run side by side are told apart by where they come from
+        colour = _COLOURS.get(graph.nodes[start]["stage"], GREY)
+        _arrow(axes, places[start], places[finish], turns.get((start, finish)), colour)
     for rule, place in places.items():
         label = _LABELS.get(rule, rule)
         if rule in ("tables", "figures"):

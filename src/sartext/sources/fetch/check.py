@@ -12,6 +12,7 @@ from sartext.core.progress import track
 from sartext.core.records import SPLITS, Scene
 from sartext.core.seeds import generator
 from sartext.sources.decode import DecodeError, decode_image
+from sartext.sources.fetch.faults import plain_faults
 from sartext.sources.fetch.tree import missing_parts, nested_root
 from sartext.sources.read import read_source
 from sartext.sources.rejects import Reject, RejectKind
@@ -36,15 +37,21 @@ def check_source(source: SourceConfig, images: ImagesConfig, say: Say) -> None:
 
     Raises:
         DatasetNotFoundError: the folder, or a file of it, is not there.
-        UserError: something in it is not as the source's entry says, so that it cannot be used.
+        UserError: something in it is not as the source's entry says, so that it cannot be used, or cannot be
+            read; or it has another number of images or objects than the whole source, and is not `partial`.
     """
-    root = require_source(source)
-    _check_parts(source, root)
+    with plain_faults(source.folder):
+        root = require_source(source)
+        _check_parts(source, root)
+        _check_content(source, images, root, say)
+
+
+def _check_content(source: SourceConfig, images: ImagesConfig, root: Path, say: Say) -> None:
     with TemporaryDirectory(prefix="sartext-") as unpacked:
         # no drawn splits: only the publisher's are of interest
         whole = source.model_copy(update={"limit": None})
         scenes, rejects = read_source(whole, 0, 0.0, 0.0, Path(unpacked) / source.name)
-        _say_found(source, scenes, rejects, say)
+        differences = _say_found(source, scenes, rejects, say)
         if not scenes:
             raise UserError(f"source {source.name}: no image of {root} could be read{_first(rejects)}")
         faults = [entry for entry in rejects if _is_fault(source, entry)]
@@ -58,6 +65,12 @@ def check_source(source: SourceConfig, images: ImagesConfig, say: Say) -> None:
                 f"{source.obtain}{hint}"
             )
         _check_decoding(source, scenes, images, say)
+    if differences:
+        raise UserError(
+            f"source {source.name}: {root} holds {' and '.join(differences)}; compare with the source's page "
+            f"and get the whole: {source.obtain}; or set 'partial: true' if the folder holds only a part of "
+            "the source"
+        )
 
 
 def _check_parts(source: SourceConfig, root: Path) -> None:
@@ -89,14 +102,24 @@ def _first(rejects: Sequence[Reject]) -> str:
     return f"; the first: {' '.join(filter(None, (entry.file, entry.record)))}: {entry.reason}"
 
 
-def _say_found(source: SourceConfig, scenes: list[Scene], rejects: list[Reject], say: Say) -> None:
+def _say_found(source: SourceConfig, scenes: list[Scene], rejects: list[Reject], say: Say) -> list[str]:
+    """Say what was found; return where that is not the number that the whole source has."""
+    differences: list[str] = []
     kinds = Counter(entry.kind for entry in rejects)
     splits = Counter(scene.split for scene in scenes)
     by_split = ", ".join(f"{split} {splits[split]:,}" for split in SPLITS if splits[split])
+
+    def beside(what: str, expected: int | None, found: int) -> str:
+        if expected is None or expected == found:
+            return "" if expected is None else ", as expected"
+        if not source.partial:
+            differences.append(f"{found:,} {what}, expected {expected:,}")
+        return f", of {expected:,}"
+
     say(
         f"images: {len(scenes):,}"
         + (f" ({by_split})" if source.splits else "")
-        + _beside(source.expected_images, len(scenes) + kinds["image"], source.partial)
+        + beside("images", source.expected_images, len(scenes) + kinds["image"])
     )
     counts = {
         "objects": sum(len(scene.boxes) for scene in scenes),
@@ -106,9 +129,9 @@ def _say_found(source: SourceConfig, scenes: list[Scene], rejects: list[Reject],
         "questions": sum(len(scene.dialogue) for scene in scenes),
     }
     for what, count in counts.items():
-        if count:
-            expected = source.expected_boxes if what == "objects" else None
-            say(f"{what}: {count:,}" + _beside(expected, count + kinds["box"], source.partial))
+        expected = source.expected_boxes if what == "objects" else None
+        if count or expected is not None:
+            say(f"{what}: {count:,}" + beside(what, expected, count + kinds["box"]))
     set_aside: dict[RejectKind, str] = {
         "image": "images set aside",
         "absent": "images that are not there",
@@ -119,13 +142,7 @@ def _say_found(source: SourceConfig, scenes: list[Scene], rejects: list[Reject],
             say(f"{what}: {kinds[kind]:,}{_first([entry for entry in rejects if entry.kind == kind])}")
     if source.digests:
         say(f"digests: {len(source.digests)} of files are as the entry gives them")
-
-
-def _beside(expected: int | None, found: int, partial: bool) -> str:
-    """What stands beside a count of what should be there."""
-    if expected is None or expected == found:
-        return "" if expected is None else ", as expected"
-    return f", of {expected:,}" if partial else f"; EXPECTED {expected:,}: compare with the source's page"
+    return differences
 
 
 def _check_decoding(source: SourceConfig, scenes: list[Scene], images: ImagesConfig, say: Say) -> None:

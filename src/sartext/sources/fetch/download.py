@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 from sartext import __version__
 from sartext.core.errors import UserError
 from sartext.sources.fetch.digests import file_digest
+from sartext.sources.fetch.faults import plain_faults
 from sartext.sources.fetch.meter import meter, size_text
 from sartext.sources.fetch.partial import PartialFile, partial_file
 
@@ -79,24 +80,29 @@ def download(
         transfer: how patient it is.
 
     Raises:
-        UserError: the server refuses, has another file, or cannot be reached; the disk is full; another
-            process downloads the same file. With a wrong digest nothing is left behind.
+        UserError: the server refuses, has another file, or cannot be reached; the disk is full, or refuses
+            to be written; another process downloads the same file. With a wrong digest nothing is left
+            behind.
     """
-    transfer = transfer or Transfer()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with partial_file(target, url) as part:
-        for anew in (False, True):
-            kind = _complete(url, part, size, transfer)
-            found = file_digest(part.path, digest)
-            if found == digest.lower():
-                part.finish()
-                return
-            if part.spliced and not anew:
-                part.clear()
-                continue
-            said = f"{url}: the file's digest is {found}, expected {digest}{_looks_like(part, kind)}"
-            part.remove()
-            raise UserError(f"{said}; it is not kept: its publisher may have changed it, look at its page")
+    with plain_faults(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial_file(target, url) as part:
+            _download(url, part, digest, size, transfer or Transfer())
+
+
+def _download(url: str, part: PartialFile, digest: str, size: int | None, transfer: Transfer) -> None:
+    for anew in (False, True):
+        kind = _complete(url, part, size, transfer)
+        found = file_digest(part.path, digest)
+        if found == digest.lower():
+            part.finish()
+            return
+        if part.spliced and not anew:
+            part.clear()
+            continue
+        said = f"{url}: the file's digest is {found}, expected {digest}{_looks_like(part, kind)}"
+        part.remove()
+        raise UserError(f"{said}; it is not kept: its publisher may have changed it, look at its page")
 
 
 def _looks_like(part: PartialFile, kind: str) -> str:

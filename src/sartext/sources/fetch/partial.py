@@ -93,6 +93,12 @@ def _notes(target: Path) -> Path:
     return target.with_name(f"{target.name}.part.json")
 
 
+def held_bytes(target: Path) -> int:
+    """Return how many bytes of the disk what there is so far of `target` takes."""
+    part = _part(target)
+    return part.stat().st_size if part.is_file() else 0
+
+
 @contextmanager
 def partial_file(target: Path, url: str) -> Iterator[PartialFile]:
     """Open what there is so far of `target`, an empty file if nothing is.

@@ -11,7 +11,9 @@ from sartext.core.runlock import hold_folder
 from sartext.sources.catalogue import read_entry
 from sartext.sources.fetch.digests import file_digest
 from sartext.sources.fetch.download import Transfer, check_room, download
+from sartext.sources.fetch.faults import plain_faults
 from sartext.sources.fetch.meter import size_text
+from sartext.sources.fetch.partial import held_bytes
 from sartext.sources.fetch.unpack import is_unpacked, unpack
 
 Say = Callable[[str], None]
@@ -42,9 +44,9 @@ def fetch_files(source: SourceConfig, say: Say, transfer: Transfer | None = None
 
     Raises:
         UserError: see `download` and `unpack`; a file is there whose digest is another; too little disk;
-            the folder cannot be written, or another process fetches into it.
+            the folder cannot be read or written, or another process fetches into it.
     """
-    with _held(source):
+    with plain_faults(source.folder), _held(source):
         _fetch_files(source, say, transfer)
 
 
@@ -89,12 +91,13 @@ def check_files(source: SourceConfig, say: Say) -> None:
     """Check the digests of those of a source's downloads that are there.
 
     Raises:
-        UserError: one has another digest.
+        UserError: one has another digest, or cannot be read.
     """
-    for one in source.downloads:
-        path = inside(source.folder, one.file)
-        if path.exists():
-            _check_digest(one, path, say)
+    with plain_faults(source.folder):
+        for one in source.downloads:
+            path = inside(source.folder, one.file)
+            if path.exists():
+                _check_digest(one, path, say)
 
 
 def _fetch(one: Download, path: Path, say: Say, transfer: Transfer | None) -> None:
@@ -121,6 +124,10 @@ def _check_space(root: Path, wanted: Sequence[Download]) -> None:
     """Raise `UserError` if what is known to come, and to come out of archives at least, has no room."""
     needed = 0
     for one in wanted:
-        there = inside(root, one.file).is_file()
-        needed += (one.size or 0) * ((not there) + one.unpack)
+        size, path = one.size or 0, inside(root, one.file)
+        if not path.is_file():
+            # what came so far takes its place already, or is given up for what comes
+            needed += max(size - held_bytes(path), 0)
+        if one.unpack:
+            needed += size
     check_room(root, needed, f"{len(wanted)} files")

@@ -1,8 +1,10 @@
 """Archives of a source, unpacked into its folder: whole, or nothing of them.
 
-Everything is unpacked into a hidden folder beside, and moved into place when it is whole. Files that are
-there already stay if they are the same, and stop it if they are not. What an archive put in place is noted
-in ``.fetched.json`` of the source's folder, so that a later call need not have the archive.
+Everything is unpacked into a hidden folder beside, and moved into place when it is whole; if that fails on
+its way, what was moved is taken back. (A call that is killed just then leaves some files in place, which the
+next finds to be the archive's.) Files that are there already stay if they are the same, and stop it if they
+are not. What an archive put in place is noted in ``.fetched.json`` of the source's folder with the SHA-256 of
+each file, so that a later call need not have the archive to tell whether all is still there.
 """
 
 import errno
@@ -13,13 +15,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from contextlib import contextmanager
+from pathlib import Path
 
 from sartext.core.errors import UserError
-from sartext.core.files import inside, list_files, read_json, write_json
+from sartext.core.files import inside, list_files, read_json, sha256_file, write_json
 from sartext.core.progress import track
-from sartext.sources.archives import ArchiveLimits, open_archive
+from sartext.sources.archives import IMPOSSIBLE_NAME, ArchiveLimits, MemberPaths, open_archive
 from sartext.sources.fetch.download import check_room
+from sartext.sources.fetch.faults import plain_faults
 from sartext.sources.rejects import SetAsideError
 
 NOTES = ".fetched.json"
@@ -27,7 +31,6 @@ NOTES = ".fetched.json"
 # shrinks by more than 200 to 1
 LIMITS = ArchiveLimits(members=1_000_000, size=256 << 30, ratio=1_100)
 _BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 # what is small harms nobody, however well it is compressed
 _SMALL = 1 << 20
 
@@ -46,58 +49,65 @@ def unpack(archive: Path, root: Path, digest: str, limits: ArchiveLimits = LIMIT
 
     Raises:
         UserError: it is no such archive, is broken, or holds something that may not be unpacked: links,
-            devices, names that lead out, one name twice, more than the limits. Or the disk is full, or a
-            file of `root` has the name of a member and another content. `root` is then as it was.
+            devices, names that lead out, one name twice, more than the limits. Or the disk is full or
+            refuses, or a file of `root` has the name of a member and another content. `root` is then as it
+            was.
     """
-    root.mkdir(parents=True, exist_ok=True)
     beside = root / f".unpacking-{archive.name}"
-    shutil.rmtree(beside, ignore_errors=True)  # a killed call's
-    try:
-        if zipfile.is_zipfile(archive) and not _is_tar(archive):
-            _unpack_zip(archive, beside, limits)
-        else:
-            _unpack_tar(archive, beside, limits)
-        files = list_files(beside)
-        if not files:
-            raise UserError(f"{archive}: holds no file; expected the source's files")
-        listing = {file.as_posix(): (beside / file).stat().st_size for file in files}
-        _check_places(archive, beside, root)
-        _move(beside, root)
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise UserError(f"{root}: the disk is full; free some and run the same again") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    notes = _notes(root)
-    notes[_key(archive, root)] = {"digest": digest, "files": listing}
-    write_json(root / NOTES, notes)
-    return len(listing)
+    with plain_faults(root):
+        root.mkdir(parents=True, exist_ok=True)
+        notes = _notes(root)
+        shutil.rmtree(beside, ignore_errors=True)  # a killed call's
+        try:
+            if zipfile.is_zipfile(archive) and not _is_tar(archive):
+                _unpack_zip(archive, beside, limits)
+            else:
+                _unpack_tar(archive, beside, limits)
+            files = {file.as_posix(): sha256_file(beside / file) for file in list_files(beside)}
+            if not files:
+                raise UserError(f"{archive}: holds no file; expected the source's files")
+            _check_places(archive, beside, root)
+            notes[_key(archive, root)] = {"digest": digest, "files": files}
+            with _moved(beside, root):
+                write_json(root / NOTES, notes)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return len(files)
 
 
 def is_unpacked(archive: Path, root: Path, digest: str) -> bool:
-    """Return whether all that an archive of that name and digest put into `root` is still there."""
-    noted = _notes(root).get(_key(archive, root))
-    if not isinstance(noted, dict) or noted.get("digest") != digest:
-        return False
-    files = noted.get("files")
-    return isinstance(files, dict) and all(_has(root, name, size) for name, size in files.items())
+    """Return whether all that an archive of that name and digest put into `root` is there, byte for byte.
+
+    Raises:
+        UserError: what was noted, or a file, cannot be read.
+    """
+    with plain_faults(root):
+        noted = _notes(root).get(_key(archive, root))
+        if not isinstance(noted, dict) or noted.get("digest") != digest:
+            return False
+        files = noted.get("files")
+        if not isinstance(files, dict):
+            return False
+        there = track(files.items(), f"check what {archive.name} held", len(files))
+        return all(_has(root, name, content) for name, content in there)
 
 
 def _key(archive: Path, root: Path) -> str:
     return archive.relative_to(root).as_posix() if archive.is_relative_to(root) else archive.name
 
 
-def _has(root: Path, name: str, size: object) -> bool:
+def _has(root: Path, name: str, content: object) -> bool:
     try:
-        return inside(root, name).stat().st_size == size
-    except (OSError, UserError):
+        path = inside(root, name)
+    except UserError:
         return False
+    return path.is_file() and sha256_file(path) == content
 
 
 def _notes(root: Path) -> dict[str, object]:
     path = root / NOTES
-    notes = read_json(path) if path.is_file() else {}
+    expected = "what sartext fetch noted there; delete it to have the archives unpacked again"
+    notes = read_json(path, expected) if path.exists() else {}
     return notes if isinstance(notes, dict) else {}
 
 
@@ -112,9 +122,7 @@ def _is_tar(path: Path) -> bool:
 def _unpack_zip(path: Path, into: Path, limits: ArchiveLimits) -> None:
     try:
         with open_archive(path, limits) as archive:
-            with zipfile.ZipFile(path) as listed:
-                size = sum(member.file_size for member in listed.infolist())
-            check_room(into.parent, size, f"unpacking {path.name}")
+            check_room(into.parent, archive.size, f"unpacking {path.name}")
             archive.unpack({name: name for name in archive.names}, into)
     except SetAsideError as fault:
         raise UserError(f"{path}: {fault.reason}") from None
@@ -128,35 +136,33 @@ def _unpack_tar(path: Path, into: Path, limits: ArchiveLimits) -> None:
         with tarfile.open(path, "r|*") as archive:
             for member in track(_checked(archive, path, limits), f"unpack {path.name}"):
                 archive.extract(member, into, set_attrs=False, filter="data")
+    except SetAsideError as fault:
+        raise UserError(f"{path}: {fault.reason}") from None
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        # a full or failing disk is no fault of the archive
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, *IMPOSSIBLE_NAME):
             raise
         raise UserError(f"{path}: cannot be unpacked as a zip or tar archive ({error})") from None
 
 
 def _checked(archive: tarfile.TarFile, path: Path, limits: ArchiveLimits) -> Iterator[tarfile.TarInfo]:
-    """The members one by one, each before it is unpacked."""
-    seen: set[str] = set()
+    """The members one by one, each before it is unpacked, named by its path."""
+    paths = MemberPaths()
     size, most = 0, min(limits.size, max(limits.ratio * path.stat().st_size, _SMALL))
     for member in archive:
-        name = PurePosixPath(member.name)
         size += member.size
         reason = ""
         if not (member.isreg() or member.isdir()):
             reason = "is a link or a device, not a file"
-        elif name.is_absolute() or ".." in name.parts or "\\" in member.name:
-            reason = "its name leads out of the archive's folder"
-        elif member.isreg() and name.as_posix() in seen:
-            reason = "its name is given twice"
         elif size > most:
             reason = f"with it the archive unpacks to {size} bytes, over the limit of {most}"
-        elif len(seen) >= limits.members:
+        elif len(paths) >= limits.members:
             reason = f"over the limit of {limits.members} members"
         if reason:
-            raise UserError(f"{path}: archive refused: member {member.name!r:.200}: {reason}")
-        if member.isreg():
-            seen.add(name.as_posix())
-        yield member
+            raise SetAsideError(f"archive refused: member {member.name!r:.200}: {reason}")
+        name = paths.add(member.name, member.isdir())
+        if name != ".":
+            yield member.replace(name=name, deep=False)
 
 
 def _check_places(archive: Path, folder: Path, root: Path) -> None:
@@ -178,14 +184,42 @@ def _check_places(archive: Path, folder: Path, root: Path) -> None:
             )
 
 
-def _move(folder: Path, root: Path) -> None:
-    """Move what `_check_places` allowed: whole folders where there is none yet."""
+@contextmanager
+def _moved(folder: Path, root: Path) -> Iterator[None]:
+    """Move what `_check_places` allowed to `root`; take it back if that, or the block, fails."""
+    moves: list[tuple[Path, Path]] = []
+    try:
+        for entry, place in _moves(folder, root):
+            moves.append((entry, place))
+            entry.rename(place)
+        yield
+    except BaseException as fault:
+        stuck = [place for entry, place in reversed(moves) if not _taken_back(entry, place)]
+        if stuck:
+            raise UserError(
+                f"{root}: unpacking failed ({fault}), and {len(stuck)} of what was moved there cannot be "
+                f"taken back, such as {stuck[0]}; delete it and run the same again"
+            ) from fault
+        raise
+
+
+def _taken_back(entry: Path, place: Path) -> bool:
+    if not entry.exists():
+        try:
+            place.rename(entry)
+        except OSError:
+            return False
+    return True
+
+
+def _moves(folder: Path, root: Path) -> Iterator[tuple[Path, Path]]:
+    """What is not in `root` yet, and its place: whole folders where there is none."""
     for entry in sorted(folder.iterdir()):
         place = root / entry.name
-        if _is_folder(entry) and place.exists():
-            _move(entry, place)
-        else:
-            entry.replace(place)
+        if not place.exists():
+            yield entry, place
+        elif _is_folder(entry):
+            yield from _moves(entry, place)
 
 
 def _is_folder(path: Path) -> bool:

@@ -118,10 +118,9 @@ def run_steps(run: Run, trainer: Trainer, lesson: Lesson, val: Sequence[Sample])
         return time.perf_counter() - began, time.process_time() - began_cpu
 
     ready = feed(lesson, range(done, run.steps), run.engine.workers)
-    watching = (
-        Watch(run.title, run.folder, done, run.steps, run.engine.wandb) if where.first else nullcontext()
-    )
-    with watching as watch:
+    remote = run.inputs[:16] if run.engine.wandb else None
+    told = Watch(run.title, run.folder, done, run.steps, remote) if where.first else nullcontext()
+    with told as watch:
         for step in range(done, run.steps):
             start = time.perf_counter()
             parts = trainer.backward(next(ready), run.seeds(where.rank, step, trainer.micro_batches))

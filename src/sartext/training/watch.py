@@ -85,10 +85,10 @@ class Watch:
         folder: the run's.
         done: steps that an earlier process did; later records of it are dropped.
         steps: to do in all.
-        wandb: log to Weights & Biases too.
+        wandb: id under which the run is logged to Weights & Biases too, and goes on there; none: not logged.
     """
 
-    def __init__(self, title: str, folder: Path, done: int, steps: int, wandb: bool = False) -> None:
+    def __init__(self, title: str, folder: Path, done: int, steps: int, wandb: str | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         path = folder / "train.jsonl"
@@ -96,10 +96,12 @@ class Watch:
         self._stream = path.open("a", encoding="utf-8", newline="\n")
         self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
         self._remote: Any = None
-        if wandb:
+        if wandb is not None:
             import wandb as library
 
-            self._remote = library.init(project="sartext", name=title, dir=str(folder), resume="allow")
+            self._remote = library.init(
+                project="sartext", name=title, id=wandb, resume="allow", dir=str(folder)
+            )
         self._progress = Progress(title, steps, done)
 
     def __enter__(self) -> "Watch":

@@ -263,6 +263,7 @@ def _beside(ours: list[float], theirs: list[float]) -> None:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--threads", type=int, default=1, show_default=True, help="CPU threads a process")
+@click.option("--zero-stage", type=int, default=0, show_default=True, help="ours; theirs has no ZeRO")
 @click.option("--processes", type=int, default=1, show_default=True)
 @click.option(
     "--workers", type=int, default=1, show_default=True, help="of the data, a process; both have them"
@@ -278,11 +279,12 @@ def main(
     precision: str,
     threads: int,
     processes: int,
+    zero_stage: int,
     workers: int,
 ) -> None:
     """Train MODEL by both in turn and print the ratio."""
     engine = {
-        **{"zero_stage": 1, "processes": processes, "threads": threads, "workers": workers},
+        **{"zero_stage": zero_stage, "processes": processes, "threads": threads, "workers": workers},
         **{"device": device, "precision": precision},
     }
     out = out.resolve()
@@ -301,7 +303,8 @@ def main(
         )
     ratios = [mine / yours for mine, yours in zip(fast, slow, strict=True)]
     print(
-        f"{model} {size}, batch {batch}, {precision}, {processes} process(es) of {threads} thread(s): "
+        f"{model} {size}, batch {batch}, {precision}, ZeRO {zero_stage}, {processes} process(es) of "
+        f"{threads} thread(s): "
         f"{statistics.median(fast):.1f} samples/s, open_clip_train {statistics.median(slow):.1f}: "
         f"{statistics.median(ratios):.2f} times"
     )

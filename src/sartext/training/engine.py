@@ -156,6 +156,9 @@ class Trainer:
                 config=deepspeed_config(engine, training, where.world),
                 dist_init_required=False,
             )
+        if where.world == 1 and engine.zero_stage == 0:
+            # gradients would be copied to a buffer and back for a sum over one process
+            self._engine.enable_backward_allreduce = False
         read_safely(self._engine)
 
     def _memory_told(self) -> Any:

@@ -4,8 +4,8 @@
 
 Both start from the weights of the recipe `base` and see the same pictures and captions: ours as an array and
 a table, open_clip's as the PNG files and the csv that it is made for. They run in turn, `--rounds` times, in
-the same precision and number of processes. Then our steps are profiled, and their arithmetic is held against
-a plain matrix product.
+the same precision. Then our steps are profiled, and their arithmetic is held against a plain matrix product.
+With --processes the peer is ours in one process.
 """
 
 import csv
@@ -144,10 +144,7 @@ def _theirs(out: Path, model: str, config: Config, steps: int) -> tuple[list[flo
     """The same by ``python -m open_clip_train.main``."""
     training, engine = config.model(model).training, config.engine
     start = out / "results" / "speed" / "checkpoints" / model / "base" / "0"
-    share = training.batch_size // engine.processes
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={engine.processes}"]
     arguments = [
-        *(several if engine.processes > 1 else []),
         *(
             "-m",
             "open_clip_train.main",
@@ -157,7 +154,14 @@ def _theirs(out: Path, model: str, config: Config, steps: int) -> tuple[list[flo
             str(out / "train.csv"),
         ),
         *("--csv-separator", ",", "--csv-img-key", "filepath", "--csv-caption-key", "caption"),
-        *("--batch-size", str(share), "--epochs", "1", "--workers", str(max(engine.workers, 1))),
+        *(
+            "--batch-size",
+            str(training.batch_size),
+            "--epochs",
+            "1",
+            "--workers",
+            str(max(engine.workers, 1)),
+        ),
         *("--lr", "5e-4", "--wd", "0.2", "--beta1", "0.9", "--beta2", "0.98", "--eps", "1e-6"),
         *("--warmup", str(round(0.1 * steps)), "--grad-clip-norm", "1.0", "--seed", "0"),
         *("--precision", "fp32" if engine.precision == "float32" else "amp_bf16"),
@@ -172,7 +176,6 @@ def _theirs(out: Path, model: str, config: Config, steps: int) -> tuple[list[flo
             "--gather-with-grad",
         ),
         *("--device", engine.device, "--name", f"run-{time.time_ns()}"),
-        *(["--dist-backend", "gloo"] if engine.device == "cpu" and engine.processes > 1 else []),
     ]
     environment = {
         **os.environ,
@@ -246,9 +249,9 @@ def _look_inside(out: Path, model: str, config: Config, pace: float) -> None:
     )
 
 
-def _beside(ours: list[float], theirs: list[float]) -> None:
+def _beside(ours: list[float], theirs: list[float], peer: str) -> None:
     """Print both loss curves at ten places."""
-    print("step   ours  open_clip")
+    print(f"step   ours  {peer}")
     for place in np.linspace(0, min(len(ours), len(theirs)) - 1, 10).astype(int):
         print(f"{place + 1:4}  {ours[place]:.3f}  {theirs[place]:.3f}")
 
@@ -295,20 +298,23 @@ def main(
     fast, slow = [], []
     for turn in range(rounds):
         mine, my_losses = _ours(out, model, "optical")
-        yours, your_losses = _theirs(out, model, config, steps)
+        if processes > 1:
+            _profile(out, model, size, batch, steps, {**engine, "processes": 1})
+            yours, your_losses = _ours(out, model, "optical")
+            _profile(out, model, size, batch, steps, engine)
+        else:
+            yours, your_losses = _theirs(out, model, config, steps)
         fast.append(statistics.median(mine[_FIRST:]))
         slow.append(statistics.median(yours[_FIRST:]))
-        print(
-            f"round {turn + 1}: {fast[-1]:.1f} and {slow[-1]:.1f} samples/s, {fast[-1] / slow[-1]:.2f} times"
-        )
+        print(f"round {turn + 1}: {fast[-1]:.1f} and {slow[-1]:.1f} samples/s")
     ratios = [mine / yours for mine, yours in zip(fast, slow, strict=True)]
+    peer = "one process" if processes > 1 else "open_clip_train"
     print(
         f"{model} {size}, batch {batch}, {precision}, ZeRO {zero_stage}, {processes} process(es) of "
-        f"{threads} thread(s): "
-        f"{statistics.median(fast):.1f} samples/s, open_clip_train {statistics.median(slow):.1f}: "
+        f"{threads} thread(s): {statistics.median(fast):.1f} samples/s, {peer} {statistics.median(slow):.1f}: "
         f"{statistics.median(ratios):.2f} times"
     )
-    _beside(my_losses, your_losses)
+    _beside(my_losses, your_losses, peer)
     if processes == 1:
         _look_inside(out, model, config, statistics.median(fast))
 

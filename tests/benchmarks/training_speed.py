@@ -311,8 +311,8 @@ def main(
     peer = "one process" if processes > 1 else "open_clip_train"
     print(
         f"{model} {size}, batch {batch}, {precision}, ZeRO {zero_stage}, {processes} process(es) of "
-        f"{threads} thread(s): {statistics.median(fast):.1f} samples/s, {peer} {statistics.median(slow):.1f}: "
-        f"{statistics.median(ratios):.2f} times"
+        f"{threads} thread(s): {statistics.median(fast):.1f} samples/s, {peer} "
+        f"{statistics.median(slow):.1f}: {statistics.median(ratios):.2f} times"
     )
     _beside(my_losses, your_losses, peer)
     if processes == 1:

@@ -1,13 +1,11 @@
 """Frozen parts and LoRA of GPT: what trains, what is written, and how a second stage goes on."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from models_toy import toy_config, toy_world
+from models_toy import toy_config
 from safetensors.torch import load_file, save_file
 
 from sartext.core.config import Config, parse_config
@@ -27,23 +25,6 @@ def _adapted(config: Config, **keys: Any) -> Config:
     raw = config.model_dump(mode="json")
     raw["models"]["gpt"].update({"frozen": FROZEN, "lora": LORA_KEYS, **keys})
     return parse_config(raw, "toy")
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("adapt")
-    toy_world(folder)
-    return folder
-
-
-@pytest.fixture
-def world(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    shutil.copytree(toy / "results", tmp_path / "results")
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    yield tmp_path
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def _built(toy: Path, **keys: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from models_toy import toy_config, toy_world
+from models_toy import toy_config
 
 from sartext.core.config import Config, save_config
 from sartext.core.errors import UserError
@@ -27,21 +27,6 @@ from sartext.training.watch import Step, Watch
 # children are forked from a process that has the libraries but has not trained
 _CHILDREN = multiprocessing.get_context("forkserver")
 _CHILDREN.set_forkserver_preload(["deepspeed", "open_clip", "transformers", "sartext.training.loop"])
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("toy")
-    toy_world(folder)
-    return folder
-
-
-@pytest.fixture
-def world(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh working directory with all that training reads."""
-    shutil.copytree(toy / "results", tmp_path / "results")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def _six_steps(model: str, engine: dict[str, Any] | None = None, **training: Any) -> Config:

@@ -3,14 +3,13 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models_toy import ARCHITECTURES, square, toy_config, toy_world
+from models_toy import ARCHITECTURES, square, toy_config
 from training_plain import fifty_steps, plain_losses
 
 from sartext.core.config import Config
@@ -23,24 +22,6 @@ from sartext.training import train
 from sartext.training.runs import export_files, run_folder
 from sartext.training.schedule import learning_rate
 from sartext.training.watch import Step, Watch
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("toy")
-    toy_world(folder)
-    return folder
-
-
-@pytest.fixture
-def world(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh working directory with all that training reads."""
-    shutil.copytree(toy / "results", tmp_path / "results")
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    yield tmp_path
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def _log(config: Config, model: str, recipe: str, seed: int = 0) -> list[dict[str, Any]]:

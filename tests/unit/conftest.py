@@ -1,4 +1,4 @@
-"""The small world that models learn, for all tests of training."""
+"""What tests of models and of training share."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,4 +25,13 @@ def world(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     threads = torch.get_num_threads()
     yield tmp_path
     torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
     torch.set_num_threads(threads)

@@ -427,13 +427,16 @@ def test_a_build_that_is_not_whole_is_not_released(project: Path, how: str) -> N
     assert not list(FOLDER.parent.glob("*"))
 
 
-def _refuse(told: str) -> None:
+def _refusal() -> str:
+    """What a release is refused with, in one line; nothing has changed."""
     before = snapshot()
-    with pytest.raises(UserError, match=told) as stopped:
+    with pytest.raises(UserError) as stopped:
         release(Build().config, "1.0.0")
-    assert "\n" not in str(stopped.value)
-    assert "run the workflow" in str(stopped.value)
     assert snapshot() == before
+    told = str(stopped.value)
+    assert "\n" not in told
+    assert "run the workflow" in told
+    return told
 
 
 def test_what_other_code_made_is_not_released(project: Path) -> None:
@@ -443,12 +446,12 @@ def test_what_other_code_made_is_not_released(project: Path) -> None:
         (RESULTS / "sartext" / "scenes.parquet", "sartext.dataset.build"),
     ):
         record(path, "sartext.core.errors")
-        _refuse(rf"^{path}: made by other code \({module}\) than the one that runs now")
+        assert _refusal().startswith(f"{path}: made by other code ({module}) than the one that runs now")
         record(path, module)
     shards = RESULTS / "sartext" / "shards" / "open" / "manifest.json"
     write_json(shards, {})
     record(shards, "sartext.core.errors")
-    _refuse(rf"^{shards}: made by other code")
+    assert _refusal().startswith(f"{shards}: made by other code")
 
 
 def test_what_is_older_than_its_input_is_not_released(project: Path) -> None:
@@ -457,7 +460,7 @@ def test_what_is_older_than_its_input_is_not_released(project: Path) -> None:
     os.utime(captions, (later, later))
     record(captions, "sartext.narrator.run")
     record(table, "sartext.dataset.build", captions)
-    _refuse(rf"^{table}: older than {captions}, which it is made from")
+    assert _refusal().startswith(f"{table}: older than {captions}, which it is made from")
     record(table, "sartext.dataset.build", captions, sha256_file(captions))
     assert release(Build().config, "1.0.0").record["code"]
 
@@ -466,10 +469,10 @@ def test_what_the_workflow_did_not_make_is_not_released(project: Path) -> None:
     path = RESULTS / "sartext" / "scenes.parquet"
     modified = path.stat().st_mtime
     os.utime(path, (modified + 1, modified + 1))
-    _refuse(rf"^{path}: not as the workflow made it")
+    assert _refusal().startswith(f"{path}: not as the workflow made it")
     os.utime(path, (modified, modified))
     shutil.rmtree(".snakemake/metadata")
-    _refuse(r"open/scenes\.parquet: not as the workflow made it")
+    assert "open/scenes.parquet: not as the workflow made it" in _refusal()
 
 
 def test_code_that_is_not_the_commits_makes_no_release(project: Path) -> None:
@@ -477,16 +480,16 @@ def test_code_that_is_not_the_commits_makes_no_release(project: Path) -> None:
     text = code.read_text()
     code.write_text(f"{text}# older\n")
     git("commit", "-q", "-a", "-m", "Other code")
-    _refuse(r"core/errors\.py: not as in commit")
+    assert "core/errors.py: not as in commit" in _refusal()
     git("rm", "-q", str(code))
     git("commit", "-q", "-m", "Less code")
-    _refuse(r"core/errors\.py: not as in commit")
+    assert "core/errors.py: not as in commit" in _refusal()
     code.parent.mkdir(exist_ok=True)
     code.write_text(text)
     Path("src/sartext/core/added.py").write_text("")
     git("add", "-A")
     git("commit", "-q", "-m", "More code")
-    _refuse(r"core/added\.py: not as in commit")
+    assert "core/added.py: not as in commit" in _refusal()
 
 
 def test_the_records_of_a_real_workflow_are_read(project: Path) -> None:

@@ -4,7 +4,6 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,7 @@ IDS = Specials(pad=0, start=1, end=WORDS - 1)
 CONTEXT = 32
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _bias(model: Any, values: dict[int, float], others: float = 0) -> None:
@@ -143,16 +137,17 @@ def test_same_tokens_as_open_clip(beams: int) -> None:
 
 
 def test_open_clips_default_groups_are_a_third_of_the_beams() -> None:
-    for seed in range(3):
-        _same(_coca(seed, 3), _pixels(seed), Search(2, 20))
+    rows = [row for seed in range(3) for row in _same(_coca(seed, 3), _pixels(seed), Search(2, 20))]
+    assert len(set(map(_length, rows))) > 1
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.5, 2.0, -1.0])
 def test_length_penalty(monkeypatch: pytest.MonkeyPatch, penalty: float) -> None:
     scorer = functools.partial(transformers.generation.BeamSearchScorer, length_penalty=penalty)
     monkeypatch.setattr(coca_model, "BeamSearchScorer", scorer)
-    for seed in range(3):
-        _same(_coca(seed, 4), _pixels(seed), Search(3, 18, length_penalty=penalty), **_beams(3))
+    search = Search(3, 18, length_penalty=penalty)
+    rows = [row for seed in range(3) for row in _same(_coca(seed, 4), _pixels(seed), search, **_beams(3))]
+    assert len(set(map(tuple, rows))) > 3
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -217,7 +212,8 @@ def test_variants(name: str, bert: str) -> None:
         given = {"text": {**given["text"], **hub}}
     model = _coca(1, 2.5, **given)
     for beams in (1, 3):
-        _same(model, _pixels(1), Search(beams, 14), **_how(beams))
+        rows = _same(model, _pixels(1), Search(beams, 14), **_how(beams))
+        assert len(set(map(tuple, rows))) > 1
 
 
 NO_CLASS = {"embed_cls": False, "pool_type": "eos", "eos_id": IDS.end}

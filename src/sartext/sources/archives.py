@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from sartext.core.files import atomic_folder, inside
 from sartext.sources.rejects import SetAsideError
 
+# what reading a member raises; zipfile raises NotImplementedError for a compression that it does not know
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
